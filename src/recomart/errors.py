@@ -1,0 +1,153 @@
+"""What can go wrong, as a tree.
+
+RecomartError
+├── BadInputError            what was given cannot be used as it is
+│   ├── SettingsError            recomart.yaml, environment or flags do not fit
+│   ├── SourceFileError          a source file cannot be read as what it claims to be
+│   ├── ArtefactError            a stored model or encoder is not what it claims to be
+│   └── ContractError            more rows break the contract than it tolerates
+├── NotFoundError            what was named is not there
+│   └── DataSetNotFoundError
+├── NotFittedError           a model was asked before it had learned
+├── UnavailableError         something outside did not answer; trying again may help
+│   └── LakeBusyError            another run holds the lake
+└── IntegrityError           stored bytes are not the bytes that were stored
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+
+class RecomartError(Exception):
+    """Something the user can act on: a stable code, the cause, the remedy."""
+
+    code: ClassVar[str] = "RM-000"
+    exit_status: ClassVar[int] = 1
+
+    def __init__(self, cause: str, *, remedy: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        """Return both lines, as every door prints them."""
+        return f"{self.code}: {self.cause}\n  remedy: {self.remedy}"
+
+
+class BadInputError(RecomartError):
+    """What was given cannot be used as it is."""
+
+    code = "RM-100"
+    exit_status = 2
+
+
+class SettingsError(BadInputError):
+    """The settings do not fit: the key, where it stands, and what would."""
+
+    code = "RM-110"
+
+
+class SourceFileError(BadInputError):
+    """A source file cannot be read as what it claims to be; nothing of it was taken."""
+
+    code = "RM-120"
+
+
+class ArtefactError(BadInputError):
+    """A stored model or encoder is not what it claims to be; nothing was loaded."""
+
+    code = "RM-130"
+
+
+class ContractError(BadInputError):
+    """More rows break the contract than the settings tolerate."""
+
+    code = "RM-140"
+
+    def __init__(self, dataset: str, n_bad: int, n_rows: int, tolerated: float) -> None:
+        super().__init__(
+            f"{n_bad:,} of {n_rows:,} rows of {dataset!r} break its contract; "
+            f"at most {tolerated:.1%} are tolerated.",
+            remedy="See `recomart quarantine list`; fix the data or its contract, or raise "
+            "`quality.max_quarantined`.",
+        )
+
+
+class NotFoundError(RecomartError):
+    """What was named is not there."""
+
+    code = "RM-200"
+    exit_status = 3
+
+    @classmethod
+    def of(cls, kind: str, name: str, known: Collection[str]) -> NotFoundError:
+        """Say that no `kind` has this name, and offer the nearest one that exists."""
+        near = get_close_matches(name, known, n=1)
+        listed = ", ".join(sorted(known)[:8]) or "none"
+        return cls(
+            f"There is no {kind} {name!r}.",
+            remedy=f"Did you mean {near[0]!r}?" if near else f"Known: {listed}.",
+        )
+
+
+class DataSetNotFoundError(NotFoundError):
+    """The lake holds no committed version of the data set."""
+
+    code = "RM-201"
+
+    def __init__(self, name: str, known: Collection[str]) -> None:
+        near = get_close_matches(name, known, n=1)
+        super().__init__(
+            f"The lake has no data set {name!r} (it has {len(known)}).",
+            remedy=f"Did you mean {near[0]!r}?" if near else "Run `recomart run` first.",
+        )
+
+
+class NotFittedError(RecomartError):
+    """A model was asked before it had learned."""
+
+    code = "RM-301"
+
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"{model} was asked before it was fitted.", remedy="Call `fit` first, or load one."
+        )
+
+
+class UnavailableError(RecomartError):
+    """Something outside did not answer; trying again may help."""
+
+    code = "RM-400"
+    exit_status = 4
+
+
+class LakeBusyError(UnavailableError):
+    """Another run holds the lake."""
+
+    code = "RM-401"
+
+    def __init__(self, lake: str, holder: str) -> None:
+        super().__init__(
+            f"Another run writes to the lake {lake!r} ({holder}).",
+            remedy="Wait for it to end, or end it; the lease goes with its process.",
+        )
+
+
+class IntegrityError(RecomartError):
+    """Stored bytes are not the bytes that were stored."""
+
+    code = "RM-500"
+    exit_status = 5
+
+    @classmethod
+    def of_file(cls, key: str, expected: str, found: str) -> IntegrityError:
+        """Say which object differs from its manifest, and how to get it back."""
+        return cls(
+            f"{key!r} has sha256 {found[:12]}…, its manifest says {expected[:12]}….",
+            remedy="Restore it from a backup, or run the stage again with `--force`.",
+        )

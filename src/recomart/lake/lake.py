@@ -1,0 +1,106 @@
+"""The lake: named data sets, each a line of immutable versions with a manifest."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from recomart.errors import DataSetNotFoundError, IntegrityError, LakeBusyError
+from recomart.lake.manifest import FileEntry, Manifest
+from recomart.vocabulary import LAYERS, layer_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from recomart.lake.objects import Objects
+
+_BLOCK = 1 << 20
+
+
+def folder_of(dataset: str) -> str:
+    """Return the folder of a data set below the lake's root, ``<layer>/<name>``."""
+    return f"{layer_of(dataset)}/{dataset.removeprefix('raw_')}"
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file, read in blocks."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+class Lake:
+    """Data sets over a place for objects. Reading needs no lease, committing does."""
+
+    def __init__(self, objects: Objects) -> None:
+        self.objects = objects
+        self._verified: set[str] = set()
+
+    def names(self) -> list[str]:
+        """Return the names of all data sets that have a committed version, sorted."""
+        found = set()
+        for layer in LAYERS:
+            for key in self.objects.keys(layer):
+                parts = key.split("/")
+                if len(parts) == 4 and parts[2] == "manifests":  # noqa: PLR2004 - layer/name/manifests/n.json
+                    found.add(f"raw_{parts[1]}" if layer == "raw" else parts[1])
+        return sorted(found)
+
+    def find(self, dataset: str) -> Manifest | None:
+        """Return the current version of a data set, or None where there is none yet."""
+        keys = list(self.objects.keys(f"{folder_of(dataset)}/manifests"))
+        return self._manifest(keys[-1]) if keys else None
+
+    def latest(self, dataset: str) -> Manifest:
+        """Return the current version of a data set. Raises DataSetNotFoundError."""
+        manifest = self.find(dataset)
+        if manifest is None:
+            raise DataSetNotFoundError(dataset, self.names())
+        return manifest
+
+    def history(self, dataset: str) -> list[Manifest]:
+        """Return all versions of a data set, oldest first."""
+        keys = self.objects.keys(f"{folder_of(dataset)}/manifests")
+        return [self._manifest(key) for key in keys]
+
+    def paths(self, files: Iterable[FileEntry]) -> list[Path]:
+        """Return local files to read, each checked against its sha256. Raises IntegrityError."""
+        return [self._verify(file) for file in files]
+
+    def read(self, dataset: str, partition: str) -> bytes:
+        """Return the checked bytes of one file of a data set's current version."""
+        entry = self.latest(dataset).by_partition().get(partition)
+        if entry is None:
+            raise DataSetNotFoundError(f"{dataset}/{partition}", self.names())
+        return self._verify(entry).read_bytes()
+
+    def publish(self, manifest: Manifest) -> None:
+        """Commit a version: from now on it is the current one. Raises LakeBusyError if raced."""
+        key = f"{folder_of(manifest.name)}/manifests/{manifest.number:08d}.json"
+        body = manifest.model_dump_json(indent=1).encode()
+        if not self.objects.put_if_absent(key, body):
+            raise LakeBusyError(key, "it committed this version first")
+
+    def _manifest(self, key: str) -> Manifest:
+        try:
+            return Manifest.model_validate_json(self.objects.get(key))
+        except ValueError as error:
+            raise IntegrityError(
+                f"The manifest {key!r} cannot be read: {str(error).splitlines()[0]}.",
+                remedy="Restore it from a backup, or delete it to fall back to the version before.",
+            ) from error
+
+    def _verify(self, file: FileEntry) -> Path:
+        try:
+            path = self.objects.path(file.key)
+        except KeyError:
+            raise IntegrityError.of_file(file.key, file.sha256, "no file") from None
+        if file.key not in self._verified:
+            found = sha256_of(path)
+            if found != file.sha256:
+                raise IntegrityError.of_file(file.key, file.sha256, found)
+            self._verified.add(file.key)
+        return path

@@ -1,0 +1,108 @@
+"""Where bytes live. A few verbs, all of which every place must offer."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+from uuid import uuid4
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Objects(Protocol):
+    """Immutable objects under keys such as ``raw/shop/2026/01/15/events.csv``."""
+
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        """Store `data` durably unless `key` is taken; say whether it was stored. Atomic."""
+
+    def adopt_if_absent(self, key: str, aside: Path) -> bool:
+        """Store the file `aside` as `put_if_absent` would, and take it away from its place."""
+
+    def aside(self) -> Path:
+        """Return a fresh local path to write to, from which `adopt_if_absent` is cheap."""
+
+    def get(self, key: str) -> bytes:
+        """Return what was put. Raises KeyError."""
+
+    def path(self, key: str) -> Path:
+        """Return a local file with the bytes under `key`, to be read only. Raises KeyError."""
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """Yield the keys under the folder `prefix`, sorted."""
+
+    def delete(self, key: str) -> None:
+        """Forget `key`; deleting nothing is fine."""
+
+
+class LocalObjects:
+    """Objects as files under `root`; names that start with a dot are not objects."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        """Write aside, then as `adopt_if_absent`."""
+        aside = self.aside()
+        aside.write_bytes(data)
+        return self.adopt_if_absent(key, aside)
+
+    def adopt_if_absent(self, key: str, aside: Path) -> bool:
+        """Fsync, link into place, fsync the folders; see `Objects`."""
+        path = self.root / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            _fsync(aside)
+            os.link(aside, path)  # unlike rename, fails where the name is taken
+        except FileExistsError:
+            return False
+        finally:
+            aside.unlink(missing_ok=True)
+        for folder in Path(key).parents:  # a new name is durable once its folder is
+            _fsync_folder(self.root / folder)
+        return True
+
+    def aside(self) -> Path:
+        """Return a path under a hidden folder of the root; see `Objects`."""
+        folder = self.root / ".aside"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{uuid4().hex}.partial"
+
+    def get(self, key: str) -> bytes:
+        """See `Objects`."""
+        return self.path(key).read_bytes()
+
+    def path(self, key: str) -> Path:
+        """See `Objects`."""
+        path = self.root / key
+        if not path.is_file():
+            raise KeyError(key)
+        return path
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """See `Objects`."""
+        files = (path for path in (self.root / prefix).rglob("[!.]*") if path.is_file())
+        found = (file.relative_to(self.root) for file in files)
+        yield from sorted(path.as_posix() for path in found if not path.parts[0].startswith("."))
+
+    def delete(self, key: str) -> None:
+        """See `Objects`."""
+        with suppress(FileNotFoundError):
+            (self.root / key).unlink()
+
+
+def _fsync(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _fsync_folder(folder: Path) -> None:
+    if os.name == "nt":  # folders cannot be opened there; NTFS journals names itself
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,48 @@
+"""Settings: one typed tree; defaults < recomart.yaml < environment < flags.
+
+Reads    recomart.yaml, RECOMART_… variables, flags
+Imports  vocabulary, errors
+
+Every error names the key, the file and line, and what would fit.
+"""
+
+from recomart.settings.load import Loaded, load_settings
+from recomart.settings.sections import (
+    EngineSettings,
+    EvaluationSettings,
+    FeatureSettings,
+    ModelSettings,
+    PreparationSettings,
+    QualitySettings,
+    Settings,
+)
+from recomart.settings.sources import (
+    Column,
+    Contract,
+    CsvDialect,
+    CsvSource,
+    Replace,
+    RestSource,
+    Rule,
+    Source,
+)
+
+__all__ = [
+    "Column",
+    "Contract",
+    "CsvDialect",
+    "CsvSource",
+    "EngineSettings",
+    "EvaluationSettings",
+    "FeatureSettings",
+    "Loaded",
+    "ModelSettings",
+    "PreparationSettings",
+    "QualitySettings",
+    "Replace",
+    "RestSource",
+    "Rule",
+    "Settings",
+    "Source",
+    "load_settings",
+]

@@ -1,0 +1,121 @@
+"""The branches of the tree: one frozen model each, closed against unknown words."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, Field, JsonValue
+
+from recomart.settings.sources import Source
+from recomart.vocabulary import ADD_TO_CART, CANCEL, CLICK, PURCHASE, RATE, VIEW
+
+
+class Section(BaseModel, frozen=True, extra="forbid"):
+    """A branch of the tree. A word that is not in the tree is an error, not a shrug."""
+
+
+class PathSettings(Section):
+    """Where things live; relative paths are relative to the folder of recomart.yaml."""
+
+    lake: str = Field("data/lake", description="root of the lake")
+    warehouse: str = Field("data/warehouse.sqlite", description="the SQLite feature warehouse")
+    reports: str = Field("reports", description="copies of the HTML reports, to open and send")
+    logs: str = Field("logs", description="stage logs and run records")
+
+
+class EngineSettings(Section):
+    """The embedded engine, DuckDB."""
+
+    memory_limit: str = Field(
+        "4GiB", pattern=r"^\d+(\.\d+)?\s*[KMGT]i?B$", description="above it, work spills to disk"
+    )
+    threads: int = Field(0, ge=0, description="0: as many as there are cores")
+
+
+class QualitySettings(Section):
+    """When bad rows stop the run."""
+
+    max_quarantined: float = Field(
+        0.5, ge=0, le=1, description="share of a source's rows above which the run fails"
+    )
+
+
+class PreparationSettings(Section):
+    """How events become interactions and sessions."""
+
+    strengths: dict[str, float] = Field(
+        default={
+            VIEW: 1.0,
+            CLICK: 2.0,
+            ADD_TO_CART: 3.0,
+            PURCHASE: 5.0,
+            CANCEL: -5.0,
+            RATE: 0.0,
+        },
+        description="interaction strength of each event type",
+    )
+    session_gap_minutes: float = Field(30.0, gt=0, description="silence that ends a session")
+    first_known_holds_before: bool = Field(
+        True, description="an item's first known attributes are taken to have held before, too"
+    )
+    item_properties: dict[str, str] = Field(
+        default={"categoryid": "category_id", "available": "available", "790": "price"},
+        description="time-varying property name to attribute (RetailRocket: 790 is the price)",
+    )
+
+
+class FeatureSettings(Section):
+    """Windows and sizes of features."""
+
+    windows_days: tuple[int, ...] = Field((1, 7, 30), description="trailing windows, in days")
+    pairs_per_item: int = Field(50, gt=0, description="co-occurring items kept for each item")
+
+
+class ModelSettings(Section):
+    """What is trained. Hyper-parameters are checked by the model they belong to."""
+
+    train: tuple[str, ...] = Field(
+        ("popularity", "trending", "cooccurrence", "itemknn", "rp3beta", "ials", "blend"),
+        min_length=1,
+        description="models to train and compare",
+    )
+    serve: str = Field("blend", description="the model that `recomart recommend` asks")
+    parameters: dict[str, dict[str, JsonValue]] = Field(
+        default={}, description="hyper-parameters by model name"
+    )
+    train_days: int | None = Field(
+        None, gt=0, description="learn from the last so many days; null: from all"
+    )
+
+
+class EvaluationSettings(Section):
+    """How models are judged."""
+
+    test_days: float | None = Field(None, gt=0, description="length of the test window")
+    test_share: float = Field(
+        0.2, gt=0, lt=1, description="share of the time span to test on, where test_days is null"
+    )
+    ks: tuple[int, ...] = Field((5, 10, 20), min_length=1, description="cut-offs of the metrics")
+    relevant: tuple[str, ...] = Field(
+        (CLICK, ADD_TO_CART, PURCHASE), description="event types that make a test item relevant"
+    )
+    exclude_seen: bool = Field(True, description="leave out what the user had in training")
+    max_users: int = Field(20_000, gt=0, description="test users at most; a seeded sample above")
+    bootstrap: int = Field(1_000, ge=100, description="resamples of the intervals")
+    light_history: int = Field(5, ge=1, description="a user with at most so many items is light")
+    seed: int = Field(7, description="of every random choice in training and evaluation")
+
+
+class Settings(Section):
+    """The root."""
+
+    project: str = Field("my-shop", description="name shown in reports")
+    paths: PathSettings = PathSettings()
+    engine: EngineSettings = EngineSettings()
+    sources: dict[str, Source] = Field(default={}, description="where data comes from, by name")
+    quality: QualitySettings = QualitySettings()
+    preparation: PreparationSettings = PreparationSettings()
+    features: FeatureSettings = FeatureSettings()
+    models: ModelSettings = ModelSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    log_level: Literal["debug", "info", "warning"] = Field("info", description="of the stage logs")

@@ -1,0 +1,67 @@
+"""The words: columns, event types, data set names, units. Written once, used everywhere."""
+
+from __future__ import annotations
+
+SECOND_US = 1_000_000
+MINUTE_US = 60 * SECOND_US
+HOUR_US = 60 * MINUTE_US
+DAY_US = 24 * HOUR_US
+FOREVER_US = 2**63 - 1
+"""End of a validity interval that is still open."""
+
+VIEW, CLICK, ADD_TO_CART, PURCHASE = "view", "click", "add_to_cart", "purchase"
+CANCEL = "cancel"
+"""Takes an earlier purchase back; its strength is that of a purchase, negative."""
+RATE = "rate"
+"""An explicit rating; the value stands in the column `rating`."""
+EVENT_TYPES = (VIEW, CLICK, ADD_TO_CART, PURCHASE, CANCEL, RATE)
+
+EVENT_COLUMNS = {
+    "event_id": "string",
+    "user_id": "string",
+    "item_id": "string",
+    "event_type": "string",
+    "occurred_us": "int64",
+    "arrived_us": "int64",
+    "transaction_id": "string",
+    "device": "string",
+    "title": "string",
+    "category_id": "string",
+    "quantity": "float64",
+    "price": "float64",
+    "rating": "float64",
+    "source": "string",
+}
+"""Columns of a valid event and their types; the first six are never null."""
+
+PREPARED_COLUMNS = {
+    **EVENT_COLUMNS,
+    "day": "int32",
+    "hour": "int8",
+    "day_of_week": "int8",
+    "strength": "float64",
+    "session_id": "string",
+    "session_position": "int32",
+}
+"""Columns of the prepared data set `events`."""
+
+LAYERS = ("raw", "validated", "prepared", "features", "models")
+
+_LAYER_BY_PREFIX = {"raw_": "raw", "valid_": "validated", "quarantined_": "validated"}
+_LAYER_BY_NAME = {
+    "quality": "validated",
+    **dict.fromkeys(
+        ("events", "item_history", "catalogue", "categories", "exploration"), "prepared"
+    ),
+    **dict.fromkeys(("evaluation", "encoders", "champion", "id_map", "candidates"), "models"),
+}
+
+
+def layer_of(dataset: str) -> str:
+    """Return the layer in which a data set lives, from its name."""
+    for prefix, layer in _LAYER_BY_PREFIX.items():
+        if dataset.startswith(prefix):
+            return layer
+    if dataset.startswith("model_"):
+        return "models"
+    return _LAYER_BY_NAME.get(dataset, "features")
