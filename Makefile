@@ -1,0 +1,72 @@
+# The four words: demo, test, check, bench. Each does all of its own set-up.
+# Needs make and Python 3.10 or newer; everything else goes into .venv.
+
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+INSTALL := $(PIP) install --quiet --require-hashes
+CANDIDATES := python3.13 python3.12 python3.11 python3.10 python3 python
+# Say another Python with: make PYTHON=/path/to/python …
+PYTHON ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench setup lock clean
+
+help: ## Say what there is to make
+	@echo "make WORD, where WORD is one of"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1  \2/p' $(MAKEFILE_LIST) | awk '{ $$1 = sprintf("%-7s", $$1); print "  " $$0 }'
+
+demo: $(VENV)/core.stamp ## Build a shop, check it, learn from it, recommend; two minutes, no network
+	$(BIN)/recomart demo
+
+test: $(VENV)/dev.stamp ## Run the tests and measure what they cover
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+check: $(VENV)/dev.stamp ## Lint, format, types, layers, sizes, dead code
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/sizes.py
+	$(BIN)/vulture
+
+bench: $(VENV)/bench.stamp ## Measure speed, memory and quality beside peers; writes benchmarks/results
+	$(BIN)/python benchmarks/run.py
+
+setup: $(VENV)/dev.stamp ## Make .venv with RecoMart and the tools, and nothing more
+
+lock: $(VENV)/dev.stamp ## Write requirements/*.txt anew from pyproject.toml (UPGRADE=--upgrade for newest)
+	$(BIN)/python scripts/lock.py $(UPGRADE)
+
+clean: ## Remove .venv, caches and what was built; data stays
+	rm -rf $(VENV) .coverage .coverage.* build dist
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp is newer than the lock file that it was installed from.
+
+$(BIN)/python:
+	@for python in $(or $(PYTHON),$(CANDIDATES)); do \
+	    "$$python" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 10))' \
+	        2>/dev/null || continue; \
+	    echo "Making $(VENV) with $$("$$python" --version)"; \
+	    exec "$$python" -m venv $(VENV); \
+	done; \
+	echo "RecoMart needs Python 3.10 or newer, with its venv module; none of these is:" \
+	    "$(or $(PYTHON),$(CANDIDATES)). Install one (Debian: apt install python3-venv)," \
+	    "or name it: make PYTHON=/path/to/python" >&2; \
+	exit 1
+
+$(VENV)/core.stamp: requirements/core.txt pyproject.toml | $(BIN)/python
+	$(INSTALL) -r requirements/core.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt $(VENV)/core.stamp
+	$(INSTALL) -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/bench.stamp: requirements/bench.txt $(VENV)/core.stamp
+	$(INSTALL) -r requirements/bench.txt
+	@touch $@

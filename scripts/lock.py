@@ -1,0 +1,44 @@
+"""Write requirements/*.txt from pyproject.toml: exact versions with hashes, for every Python.
+
+    python scripts/lock.py [--upgrade]
+
+Versions that stand in a lock file stay unless `--upgrade` is given. The other files take the
+versions of core.txt, so that they can be installed into one environment. No file names the
+index it was made from; pip finds that in its own settings.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+LOCKS = {
+    "core": ["--group", "build"],
+    "dev": ["--group", "dev", "--constraint", "requirements/core.txt"],
+    "bench": ["--extra", "bench", "--constraint", "requirements/core.txt"],
+}
+
+
+def command(name: str, options: list[str]) -> list[str]:
+    """Build the call of uv that writes one lock file."""
+    return [
+        *(str(Path(sys.executable).with_name("uv")), "pip", "compile", "pyproject.toml", "--quiet"),
+        *("--universal", "--python-version", "3.10", "--generate-hashes"),
+        *("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
+        *("--output-file", f"requirements/{name}.txt"),
+        *LOCKS[name],
+        *options,
+    ]
+
+
+def main() -> None:
+    """Write each lock file; core first, for the others follow it."""
+    for name in LOCKS:
+        subprocess.run(command(name, sys.argv[1:]), cwd=ROOT, check=True)
+
+
+if __name__ == "__main__":
+    main()
