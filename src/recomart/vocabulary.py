@@ -34,6 +34,59 @@ EVENT_COLUMNS = {
 }
 """Columns of a valid event and their types; the first six are never null."""
 
+CATALOGUE_COLUMNS = {
+    "item_id": "string",
+    "occurred_us": "int64",
+    "arrived_us": "int64",
+    "title": "string",
+    "description": "string",
+    "category_id": "string",
+    "brand": "string",
+    "image": "string",
+    "price": "float64",
+    "rating": "float64",
+    "rating_count": "int64",
+    "available": "boolean",
+    "source": "string",
+}
+"""Columns of a valid catalogue row; `occurred_us` is when the attributes became so."""
+
+PROPERTY_COLUMNS = {
+    "item_id": "string",
+    "occurred_us": "int64",
+    "arrived_us": "int64",
+    "property": "string",
+    "value": "string",
+    "source": "string",
+}
+"""Columns of a valid time-varying item property."""
+
+CATEGORY_COLUMNS = {
+    "category_id": "string",
+    "parent_id": "string",
+    "arrived_us": "int64",
+    "source": "string",
+}
+"""Columns of a valid edge of the category tree; a root has no parent."""
+
+COLUMNS_OF = {
+    "events": EVENT_COLUMNS,
+    "catalogue": CATALOGUE_COLUMNS,
+    "item_properties": PROPERTY_COLUMNS,
+    "categories": CATEGORY_COLUMNS,
+}
+"""Columns of ``valid_<source>``, by what the source holds."""
+
+QUARANTINE_COLUMNS = {
+    "file": "string",
+    "line": "int64",
+    "rules": "string",
+    "raw": "string",
+    "arrived_us": "int64",
+    "source": "string",
+}
+"""Columns of ``quarantined_<source>``; `rules` are codes joined by spaces, `line` is 1-based."""
+
 PREPARED_COLUMNS = {
     **EVENT_COLUMNS,
     "day": "int32",
