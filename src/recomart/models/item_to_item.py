@@ -1,0 +1,87 @@
+"""What item-to-item models share: a sparse matrix of weights from item to item."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import numpy as np
+from pydantic import BaseModel, Field
+from scipy.sparse import csr_array
+
+from recomart.errors import NotFittedError
+from recomart.models import sparse
+from recomart.models.base import check_history
+from recomart.models.scorer import Scorer, one_item_histories
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+    from typing_extensions import Self
+
+    from recomart.models.base import TopN
+
+
+class ItemToItemConfig(BaseModel, frozen=True, extra="forbid"):
+    """Hyper-parameters that every item-to-item model has."""
+
+    neighbours: int = Field(200, gt=0, description="weights kept per item")
+    strength_exponent: float = Field(
+        0.5, ge=0, le=1, description="weights are raised to it; 0 makes them binary"
+    )
+
+
+Config = TypeVar("Config", bound=ItemToItemConfig)
+
+
+class ItemToItem(Scorer, Generic[Config]):
+    """A history scores an item by the summed weight from its items: ``s[u] = h[u] @ weights_``.
+
+    Learned: `weights_`, float32, shape (n_items, n_items), zero diagonal, at most `neighbours`
+    entries a row. No path from the history to an item is no opinion.
+    """
+
+    weights_: csr_array
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    def scores(self, history: csr_array) -> NDArray[np.float32]:
+        """Sum the weights from the history; see `Recommender.scores`."""
+        weights = self._weights()
+        check_history(history, weights.shape[0])
+        scores: NDArray[np.float32] = (self._damped(history) @ weights).toarray()
+        scores[scores == 0] = -np.inf  # no path, so no opinion
+        return scores
+
+    def similar_items(self, items: NDArray[np.int32], n: int) -> TopN:
+        """Rank by the weight from the item; see `Recommender.similar_items`."""
+        return self.recommend(one_item_histories(items, self._weights().shape[0]), n)
+
+    def contributions(self, history: csr_array, item: int) -> NDArray[np.float32]:
+        """Return what each item of the history adds to the score of `item`; sums to it exactly."""
+        history = self._damped(csr_array(history))
+        column = self._weights()[:, [item]].toarray().ravel()
+        parts: NDArray[np.float32] = history.data * column[history.indices]
+        return parts
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Return the weights; see `Recommender.arrays`."""
+        return sparse.to_arrays(self._weights(), "weights")
+
+    @classmethod
+    def from_arrays(cls, config: Config, arrays: Mapping[str, NDArray[np.generic]]) -> Self:
+        """Make a fitted model again; see `Recommender.from_arrays`."""
+        model = cls(config)
+        model.weights_ = sparse.from_arrays(arrays, "weights")
+        return model
+
+    def _damped(self, history: csr_array) -> csr_array:
+        """Return the history with its weights raised as they were in `fit`."""
+        return sparse.damped(csr_array(history), self.config.strength_exponent)
+
+    def _weights(self) -> csr_array:
+        """Return the weights, or say that there are none yet."""
+        if not hasattr(self, "weights_"):
+            raise NotFittedError(type(self).__name__)
+        return self.weights_

@@ -1,0 +1,28 @@
+"""Every model by name: those that stand alone, and the blend of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from recomart.errors import NotFoundError
+from recomart.models.retrievers import RETRIEVERS
+
+if TYPE_CHECKING:
+    from recomart.models.kinds import ModelKind
+
+MODELS: dict[str, ModelKind] = {**RETRIEVERS}
+
+
+def model_kind(name: str) -> ModelKind:
+    """Return the model of that name. Raises NotFoundError, offering the nearest."""
+    if name not in MODELS:
+        raise NotFoundError.of("model", name, MODELS)
+    return MODELS[name]
+
+
+def name_of(model: object) -> str:
+    """Return the name under which a model's class is registered."""
+    for name, kind in MODELS.items():
+        if type(model) is kind.model:
+            return name
+    raise NotFoundError.of("model", type(model).__name__, MODELS)

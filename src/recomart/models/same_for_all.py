@@ -1,0 +1,84 @@
+"""What models share that score an item alike for everyone: popularity and trend."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import numpy as np
+from pydantic import BaseModel
+
+from recomart.errors import ArtefactError, NotFittedError
+from recomart.models.base import TopN, check_history
+from recomart.models.scorer import Scorer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_array
+    from typing_extensions import Self
+
+    from recomart.models.interactions import Interactions
+
+Config = TypeVar("Config", bound=BaseModel)
+
+
+class SameForAll(Scorer, Generic[Config]):
+    """One score an item, whatever the history.
+
+    Learned: `item_scores_`, float32, shape (n_items,); -inf where there is no opinion. It has no
+    opinion on likeness, so `similar_items` answers empty rows.
+    """
+
+    item_scores_: NDArray[np.float32]
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    def scores(self, history: csr_array) -> NDArray[np.float32]:
+        """Repeat the scores for each row; see `Recommender.scores`."""
+        item_scores = self._item_scores()
+        check_history(history, len(item_scores))
+        return np.tile(item_scores, (history.shape[0], 1))
+
+    def similar_items(self, items: NDArray[np.int32], n: int) -> TopN:
+        """Answer empty rows; see `Recommender.similar_items`."""
+        self._item_scores()
+        return TopN.empty(len(items), n)
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Return the scores; see `Recommender.arrays`."""
+        return {"item_scores": self._item_scores()}
+
+    @classmethod
+    def from_arrays(cls, config: Config, arrays: Mapping[str, NDArray[np.generic]]) -> Self:
+        """Make a fitted model again; see `Recommender.from_arrays`."""
+        scores = np.asarray(arrays.get("item_scores", np.empty(0)))
+        if scores.dtype != np.float32 or scores.ndim != 1 or not bool((scores < np.inf).all()):
+            raise ArtefactError(
+                "The array item_scores is not one float32 score an item.",
+                remedy="Fit the model again, or restore the artefact from a backup.",
+            )
+        model = cls(config)
+        model.item_scores_ = scores
+        return model
+
+    def _item_scores(self) -> NDArray[np.float32]:
+        """Return the scores, or say that there are none yet."""
+        if not hasattr(self, "item_scores_"):
+            raise NotFittedError(type(self).__name__)
+        return self.item_scores_
+
+
+def opinions(scores: NDArray[np.float64], held: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the scores as float32, with -inf (no opinion) where `held` is false."""
+    return np.where(held, scores, -np.inf).astype(np.float32)
+
+
+def per_item(
+    items: NDArray[np.integer], worth: NDArray[np.float64], interactions: Interactions
+) -> NDArray[np.float64]:
+    """Sum what is given for each event over its item, shape (n_items,)."""
+    total: NDArray[np.float64] = np.zeros(interactions.shape[1])
+    np.add.at(total, items, worth)
+    return total

@@ -1,0 +1,57 @@
+"""What models share that answer by scoring every item: lists in blocks of bounded memory."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from recomart.models.base import BLOCK_BYTES, TopN
+from recomart.models.selection import top_n
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class Scorer(ABC):
+    """Lists from scores. A model gives `scores`; the verbs that make lists of them are here."""
+
+    @abstractmethod
+    def scores(self, history: csr_array) -> NDArray[np.float32]:
+        """Score every item; see `Recommender.scores`."""
+
+    def recommend(self, history: csr_array, n: int, *, exclude_seen: bool = True) -> TopN:
+        """Rank by score; see `Recommender.recommend`. Holds one block of scores at a time."""
+        history = csr_array(history)
+        top = TopN.empty(history.shape[0], n)
+        for start, stop in row_blocks(history.shape[0], history.shape[1]):
+            rows = history[start:stop]
+            scores = self.scores(rows)
+            if exclude_seen:
+                scores[rows.nonzero()] = -np.inf
+            best = top_n(scores, n)
+            top.items[start:stop], top.scores[start:stop] = best.items, best.scores
+        return top
+
+    def contributions(
+        self,
+        history: csr_array,
+        item: int,  # noqa: ARG002 -- the same answer for every item
+    ) -> NDArray[np.float32]:
+        """Answer zeros: the score does not come from the history."""
+        return np.zeros(csr_array(history).nnz, dtype=np.float32)
+
+
+def row_blocks(n_rows: int, n_columns: int) -> list[tuple[int, int]]:
+    """Cut rows into (start, stop) so that float32 scores of a block stay under `BLOCK_BYTES`."""
+    size = max(1, BLOCK_BYTES // (4 * max(1, n_columns)))
+    return [(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
+
+
+def one_item_histories(items: NDArray[np.int32], n_items: int) -> csr_array:
+    """Return one history a row that holds just that item; an empty one where it is -1."""
+    rows = np.flatnonzero(items >= 0)
+    ones = np.ones(len(rows), dtype=np.float32)
+    return csr_array((ones, (rows, items[rows])), shape=(len(items), n_items))
