@@ -1,0 +1,181 @@
+"""The ingestion stage: bring data in, byte for byte, into the raw layer."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from recomart.errors import RecomartError
+from recomart.lake import Draft, FileEntry, Manifest, folder_of, sha256_of
+from recomart.settings import CsvSource, RestSource
+from recomart.sources.files import Found, copy_and_learn, find_files, with_number
+from recomart.sources.rest import fetch_catalogue
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pydantic import JsonValue
+
+    from recomart.lake import Workbench
+
+
+def ingest(bench: Workbench) -> None:
+    """Bring in what is new of every source; each run adds objects, none is ever changed."""
+    for name, source in bench.settings.sources.items():
+        intake = Intake(bench, name)
+        try:
+            if isinstance(source, CsvSource):
+                intake.take_files(source)
+            else:
+                intake.take_catalogue(source)
+        except RecomartError as error:
+            bench.log.error("source_failed", source=name, error=error.cause)
+            if isinstance(source, CsvSource) or intake.before is None:
+                raise  # nothing to go on with; a catalogue may be yesterday's
+        intake.commit()
+
+
+def take_file(bench: Workbench, name: str, path: Path) -> int:
+    """Bring one more file into a CSV source, such as mended rows; return its rows."""
+    source = bench.settings.sources[name]
+    intake = Intake(bench, name)
+    if isinstance(source, CsvSource):
+        intake.take_file(Found(path, path.name, None), source)
+    intake.commit()
+    return intake.n_rows
+
+
+class Intake:
+    """New objects of one source, on their way to the next version of its raw data set."""
+
+    def __init__(self, bench: Workbench, name: str) -> None:
+        self.bench = bench
+        self.name = name
+        self.dataset = f"raw_{name}"
+        self.before: Manifest | None = bench.lake.find(self.dataset)
+        self.draft = Draft(bench.lake, self.dataset)
+        for entry in self.before.files if self.before else ():
+            self.draft.keep(entry)
+        self.n_files = self.n_rows = 0
+
+    def take_files(self, source: CsvSource) -> None:
+        """Take every file that was not taken yet."""
+        stamps = {tuple(s) for e in self.draft.files.values() for s in e.details["known_as"]}
+        for found in find_files(source, self.bench.loaded.path(source.path)):
+            if found.date and not self.bench.dates.include(found.date):
+                continue
+            if found.stamp not in stamps:
+                self.take_file(found, source)
+
+    def take_file(self, found: Found, source: CsvSource) -> None:
+        """Copy one file in, unless its bytes are known already under any name."""
+        aside = self.bench.lake.objects.aside()
+        stamp = found.stamp
+        facts = copy_and_learn(found, aside, source.dialect)
+        known = {entry.sha256: entry for entry in self.draft.files.values()}
+        twin = known.get(facts.sha256)
+        if twin is not None:
+            aside.unlink()
+            details = {
+                **twin.details,
+                "source_path": stamp[0],
+                "size": stamp[1],
+                "mtime_ns": stamp[2],
+            }
+            self.draft.keep(twin.model_copy(update={"details": details}))
+            self.bench.log.warning("known_file_skipped", file=found.name, same_as=twin.partition)
+            return
+        n_rows = max(facts.lines + (not facts.final_newline) - 1, 0)
+        details = {
+            "name": found.name,
+            "known_as": [list(stamp)],
+            "date": found.date,
+            "ingested_us": self.bench.now_us,
+            **facts.as_details(),
+        }
+        self._adopt(aside, found.name, n_rows, facts.sha256, facts.size, details)
+
+    def take_catalogue(self, source: RestSource) -> None:
+        """Fetch a catalogue, unless the last fetch is young enough."""
+        if self.before and not self.bench.force and self._age_s() < source.min_interval_s:
+            return
+
+        def tell(attempt: int, outcome: str, wait_s: float) -> None:
+            self.bench.log.info(
+                "fetch_attempted", url=source.url, attempt=attempt, outcome=outcome, wait_s=wait_s
+            )
+
+        fetched = fetch_catalogue(source, on_attempt=tell)
+        bodies = fetched.bodies
+        for number, body in enumerate(bodies, start=1):
+            name = "products.json" if len(bodies) == 1 else f"products-page{number:04d}.json"
+            aside = self.bench.lake.objects.aside()
+            aside.write_bytes(body)
+            details: dict[str, JsonValue] = {
+                "name": name,
+                "known_as": [[source.url.partition("?")[0], len(body), self.bench.now_us]],
+                "date": None,
+                "ingested_us": self.bench.now_us,
+            }
+            n_rows = fetched.rows if len(bodies) == 1 else 0
+            self._adopt(aside, name, n_rows, sha256_of(aside), len(body), details)
+
+    def _age_s(self) -> float:
+        taken = [int(str(e.details["ingested_us"])) for e in self.draft.files.values()]
+        return (self.bench.now_us - max(taken, default=0)) / 1e6
+
+    def _adopt(
+        self,
+        aside: Path,
+        name: str,
+        n_rows: int,
+        sha256: str,
+        size: int,
+        details: dict[str, JsonValue],
+    ) -> None:
+        """Give the bytes their place: the ingestion date and the file's name, or the next free."""
+        date = datetime.fromtimestamp(self.bench.now_us / 1e6, timezone.utc)
+        number = 1
+        while True:
+            file = name if number == 1 else with_number(name, number)
+            partition = f"{date:%Y/%m/%d}/{file}"
+            key = f"{folder_of(self.dataset)}/{partition}"
+            if partition not in self.draft.files and self._put(key, aside, sha256):
+                break
+            number += 1
+        self.draft.keep(
+            FileEntry(
+                key=key,
+                partition=partition,
+                bytes=size,
+                rows=n_rows,
+                sha256=sha256,
+                details=details,
+            )
+        )
+        self.n_files += 1
+        self.n_rows += n_rows
+        self.bench.log.info("file_ingested", rows=n_rows, file=name, path=key)
+
+    def _put(self, key: str, aside: Path, sha256: str) -> bool:
+        """Store under `key`; a run that was killed may have stored the same bytes already."""
+        objects = self.bench.lake.objects
+        try:
+            there = sha256_of(objects.path(key))
+        except KeyError:
+            return objects.adopt_if_absent(key, aside)
+        if there == sha256:
+            aside.unlink()
+        return there == sha256
+
+    def commit(self) -> None:
+        """Publish what was taken, if anything was."""
+        if self.before is not None and self.draft.files == self.before.by_partition():
+            return
+        total = sum(entry.rows for entry in self.draft.files.values())
+        self.bench.commit(self.draft, counts={"in": total, "new": self.n_rows})
+        self.bench.log.info("rows_ingested", rows=self.n_rows, files=self.n_files, source=self.name)
+
+
+def _with_details(entry: FileEntry, **details: JsonValue) -> FileEntry:
+    return entry.model_copy(update={"details": {**entry.details, **details}})
