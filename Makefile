@@ -27,7 +27,7 @@ check: $(VENV)/dev.stamp ## Lint, format, types, layers, sizes, dead code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/python scripts/sizes.py
 	$(BIN)/vulture
 
