@@ -42,23 +42,25 @@ lock: $(VENV)/dev.stamp ## Write requirements/*.txt anew from pyproject.toml (UP
 clean: ## Remove .venv, caches and what was built; data stays
 	rm -rf $(VENV) .coverage .coverage.* build dist
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp is newer than the lock file that it was installed from.
 
-$(BIN)/python:
-	@for python in $(or $(PYTHON),$(CANDIDATES)); do \
+$(VENV)/made.stamp:
+	@if $(BIN)/python -m pip --version >/dev/null 2>&1; then touch $@; exit 0; fi; \
+	for python in $(or $(PYTHON),$(CANDIDATES)); do \
 	    "$$python" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 10))' \
 	        2>/dev/null || continue; \
 	    echo "Making $(VENV) with $$("$$python" --version)"; \
-	    exec "$$python" -m venv $(VENV); \
+	    "$$python" -m venv $(VENV) && touch $@; \
+	    exit; \
 	done; \
 	echo "RecoMart needs Python 3.10 or newer, with its venv module; none of these is:" \
 	    "$(or $(PYTHON),$(CANDIDATES)). Install one (Debian: apt install python3-venv)," \
 	    "or name it: make PYTHON=/path/to/python" >&2; \
 	exit 1
 
-$(VENV)/core.stamp: requirements/core.txt pyproject.toml | $(BIN)/python
+$(VENV)/core.stamp: requirements/core.txt pyproject.toml | $(VENV)/made.stamp
 	$(INSTALL) -r requirements/core.txt
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
