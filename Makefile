@@ -42,7 +42,7 @@ lock: $(VENV)/dev.stamp ## Write requirements/*.txt anew from pyproject.toml (UP
 clean: ## Remove .venv, caches and what was built; data stays
 	rm -rf $(VENV) .coverage .coverage.* build dist
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	find src tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp is newer than the lock file that it was installed from.
 
