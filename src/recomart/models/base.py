@@ -37,6 +37,10 @@ class Recommender(Protocol):
     def config(self) -> BaseModel:
         """The hyper-parameters; frozen."""
 
+    @property
+    def n_items(self) -> int:
+        """Number of items known, the columns of a history. Raises NotFittedError before `fit`."""
+
     def fit(self, interactions: Interactions) -> Self:
         """Learn, starting afresh each time. The input is not changed."""
 
@@ -91,9 +95,14 @@ class TopN:
 
 
 def check_history(history: csr_array, n_items: int) -> None:
-    """Refuse a history whose columns are not the items of the model."""
+    """Refuse a history whose columns are not the items of the model, or that holds no weights."""
     if history.shape[1] != n_items:
         raise BadInputError(
             f"The history has {history.shape[1]} columns, the model knows {n_items} items.",
             remedy="Build the history with the id map stored beside the model.",
+        )
+    if not bool((history.data > 0).all()):
+        raise BadInputError(
+            "The history has a weight that is not above 0.",
+            remedy="Leave out what was cancelled: a history holds what counts, `weights` > 0.",
         )

@@ -46,6 +46,11 @@ class ItemToItem(Scorer, Generic[Config]):
     def __init__(self, config: Config) -> None:
         self.config = config
 
+    @property
+    def n_items(self) -> int:
+        """Number of items known; see `Recommender.n_items`."""
+        return int(self._weights().shape[0])
+
     def scores(self, history: csr_array) -> NDArray[np.float32]:
         """Sum the weights from the history; see `Recommender.scores`."""
         weights = self._weights()
@@ -56,7 +61,7 @@ class ItemToItem(Scorer, Generic[Config]):
 
     def similar_items(self, items: NDArray[np.int32], n: int) -> TopN:
         """Rank by the weight from the item; see `Recommender.similar_items`."""
-        return self.recommend(one_item_histories(items, self._weights().shape[0]), n)
+        return self.recommend(one_item_histories(items, self.n_items), n)
 
     def contributions(self, history: csr_array, item: int) -> NDArray[np.float32]:
         """Return what each item of the history adds to the score of `item`; sums to it exactly."""

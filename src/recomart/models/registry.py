@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from recomart.errors import NotFoundError
+from recomart.models.blend import Blend, BlendConfig
+from recomart.models.kinds import ModelKind
 from recomart.models.retrievers import RETRIEVERS
 
-if TYPE_CHECKING:
-    from recomart.models.kinds import ModelKind
-
-MODELS: dict[str, ModelKind] = {**RETRIEVERS}
+MODELS: dict[str, ModelKind] = {**RETRIEVERS, "blend": ModelKind(Blend, BlendConfig)}
 
 
 def model_kind(name: str) -> ModelKind:

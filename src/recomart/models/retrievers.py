@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from recomart.models.cooccurrence import CoOccurrence, CoOccurrenceConfig
+from recomart.models.ials import IALS, IALSConfig
 from recomart.models.itemknn import ItemKNN, ItemKNNConfig
 from recomart.models.kinds import ModelKind
 from recomart.models.popularity import Popularity, PopularityConfig
@@ -11,6 +12,7 @@ from recomart.models.trending import Trending, TrendingConfig
 
 RETRIEVERS: dict[str, ModelKind] = {
     "cooccurrence": ModelKind(CoOccurrence, CoOccurrenceConfig),
+    "ials": ModelKind(IALS, IALSConfig),
     "itemknn": ModelKind(ItemKNN, ItemKNNConfig),
     "popularity": ModelKind(Popularity, PopularityConfig),
     "rp3beta": ModelKind(RP3Beta, RP3BetaConfig),

@@ -35,6 +35,11 @@ class SameForAll(Scorer, Generic[Config]):
     def __init__(self, config: Config) -> None:
         self.config = config
 
+    @property
+    def n_items(self) -> int:
+        """Number of items known; see `Recommender.n_items`."""
+        return len(self._item_scores())
+
     def scores(self, history: csr_array) -> NDArray[np.float32]:
         """Repeat the scores for each row; see `Recommender.scores`."""
         item_scores = self._item_scores()

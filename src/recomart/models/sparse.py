@@ -35,7 +35,7 @@ def scale_columns(matrix: csr_array, factors: NDArray[np.floating]) -> csr_array
     return csr_array((scaled, matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
-def inverse(values: NDArray[np.floating]) -> NDArray[np.float64]:
+def inverse(values: NDArray[np.number]) -> NDArray[np.float64]:
     """Return 1 / value, and 0 where the value is 0."""
     wide = np.asarray(values, dtype=np.float64)
     return np.divide(1.0, wide, out=np.zeros_like(wide), where=wide != 0)
@@ -69,7 +69,8 @@ def _rank_among(
     """Number the marked entries of each row from 1, in the order of their columns."""
     running = np.cumsum(marked)
     before = np.concatenate([[0], running])[indptr[:-1]]
-    return running - before[rows]
+    rank: NDArray[np.int64] = running - before[rows]
+    return rank
 
 
 def nearest(

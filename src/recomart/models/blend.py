@@ -1,0 +1,222 @@
+"""Blend: several models vote, and popularity fills what they leave open.
+
+Scores are standardised within a row and added with weights (Fox and Shaw, "Combination of
+Multiple Searches", TREC-2 1994: CombSUM); lists of similar items are fused by reciprocal rank
+(Cormack, Clarke and Büttcher, SIGIR 2009).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import BaseModel, Field, model_validator
+
+from recomart.errors import ArtefactError, NotFittedError
+from recomart.models.base import TopN, check_history
+from recomart.models.popularity import Popularity, PopularityConfig
+from recomart.models.retrievers import RETRIEVERS
+from recomart.models.scorer import Scorer, row_blocks
+from recomart.models.selection import top_n
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_array
+    from typing_extensions import Self
+
+    from recomart.models.base import Recommender
+    from recomart.models.interactions import Interactions
+
+RANK_OFFSET = 60
+"""The constant of reciprocal rank fusion, as published."""
+
+
+class Member(BaseModel, frozen=True, extra="forbid"):
+    """One voice of a blend."""
+
+    model: str = Field(description="its name among the models that stand alone")
+    weight: float = Field(1.0, ge=0, description="how much it counts; 0 is silent")
+    options: dict[str, Any] = Field(default_factory=dict, description="its hyper-parameters")
+
+    @model_validator(mode="after")
+    def _is_a_model(self) -> Self:
+        """Refuse a name that is not a model's, and options that are not the model's."""
+        if self.model not in RETRIEVERS:
+            known = ", ".join(RETRIEVERS)
+            raise ValueError(f"no model {self.model!r} stands alone; known: {known}")
+        RETRIEVERS[self.model].config.model_validate(self.options)
+        return self
+
+
+class BlendConfig(BaseModel, frozen=True, extra="forbid"):
+    """Hyper-parameters of `Blend`."""
+
+    members: tuple[Member, ...] = Field(
+        (Member(model="ials"), Member(model="rp3beta")), min_length=1, description="who votes"
+    )
+    fallback: PopularityConfig = Field(
+        PopularityConfig(), description="the popularity that fills what the members leave open"
+    )
+
+
+class Blend(Scorer):
+    """``s[i] = sum_m weight_m * (s_m[i] - mean_m) / deviation_m`` over the members with an opinion.
+
+    Mean and deviation are those of the row; an item on which a member has no opinion counts as
+    that member's lowest. Items on which no member has an opinion come after all others, most
+    popular first, so that every row, an empty one too, gets n items if the catalogue has them.
+    Such a score is below that of every other item of the row.
+
+    Learned: `models_`, one a member, and `popularity_`, the fallback.
+    """
+
+    models_: Sequence[Recommender]
+    popularity_: Popularity
+
+    def __init__(self, config: BlendConfig | None = None) -> None:
+        self.config = config or BlendConfig()
+
+    @property
+    def n_items(self) -> int:
+        """Number of items known; see `Recommender.n_items`."""
+        return self._popularity().n_items
+
+    def fit(self, interactions: Interactions) -> Self:
+        """Fit every member and the fallback; see `Recommender.fit`."""
+        models = [
+            RETRIEVERS[member.model].make(member.options).fit(interactions)
+            for member in self.config.members
+        ]
+        self.models_ = models
+        self.popularity_ = Popularity(self.config.fallback).fit(interactions)
+        return self
+
+    def scores(self, history: csr_array) -> NDArray[np.float32]:
+        """Add the standardised scores, then fill; see `Recommender.scores`."""
+        fill = self._fill()
+        check_history(history, len(fill))
+        total = np.zeros((history.shape[0], len(fill)), dtype=np.float32)
+        is_open = np.ones(total.shape, dtype=bool)
+        for member, model in self._voices():
+            scores = model.scores(history)
+            is_open &= np.isneginf(scores)
+            total += np.float32(member.weight) * standardised(scores)[0]
+        lowest = total.min(axis=1, keepdims=True)
+        return np.where(is_open, lowest + fill, total)
+
+    def similar_items(self, items: NDArray[np.int32], n: int) -> TopN:
+        """Fuse the members' lists by rank, then fill; see `Recommender.similar_items`."""
+        fill = self._fill()
+        top = TopN.empty(len(items), n)
+        for start, stop in row_blocks(len(items), len(fill)):
+            asked = items[start:stop]
+            scores = np.tile(fill, (len(asked), 1))
+            for member, model in self._voices():
+                _add_ranks(scores, model.similar_items(asked, n), member.weight)
+            known = np.flatnonzero(asked >= 0)
+            scores[known, asked[known]] = -np.inf
+            best = top_n(scores, n)
+            top.items[start:stop], top.scores[start:stop] = best.items, best.scores
+        return top
+
+    def contributions(self, history: csr_array, item: int) -> NDArray[np.float32]:
+        """Add what each member's score owes to the history, in the units of the blend's score."""
+        parts = np.zeros(history.nnz, dtype=np.float32)
+        for member, model in self._voices():
+            _, deviation = standardised(model.scores(history))
+            if deviation[0, 0] > 0:
+                share = np.float32(member.weight) / deviation[0, 0]
+                parts += share * model.contributions(history, item)
+        return parts
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Return the arrays of all members; see `Recommender.arrays`."""
+        named = [("fallback", self._popularity().arrays())]
+        named += [(str(place), model.arrays()) for place, model in enumerate(self.models_)]
+        return {f"{at}.{name}": array for at, part in named for name, array in part.items()}
+
+    @classmethod
+    def from_arrays(cls, config: BlendConfig, arrays: Mapping[str, NDArray[np.generic]]) -> Self:
+        """Make a fitted model again; see `Recommender.from_arrays`."""
+        models: list[Recommender] = []
+        for place, member in enumerate(config.members):
+            kind = RETRIEVERS[member.model]
+            options = kind.configure(member.options)
+            models.append(kind.model.from_arrays(options, _part(arrays, str(place))))
+        popularity = Popularity.from_arrays(config.fallback, _part(arrays, "fallback"))
+        if any(model.n_items != popularity.n_items for model in models):
+            raise ArtefactError(
+                "The members of the blend do not know the same number of items.",
+                remedy="Fit the model again, or restore the artefact from a backup.",
+            )
+        blend = cls(config)
+        blend.models_, blend.popularity_ = models, popularity
+        return blend
+
+    def with_weights(self, weights: Sequence[float]) -> Blend:
+        """Return a blend of the same fitted members with other weights."""
+        members = tuple(
+            member.model_copy(update={"weight": float(weight)})
+            for member, weight in zip(self.config.members, weights, strict=True)
+        )
+        blend = Blend(self.config.model_copy(update={"members": members}))
+        blend.popularity_ = self._popularity()
+        blend.models_ = self.models_
+        return blend
+
+    def _voices(self) -> list[tuple[Member, Recommender]]:
+        """Return the members that count, each with its fitted model."""
+        self._popularity()
+        pairs = zip(self.config.members, self.models_, strict=True)
+        return [(member, model) for member, model in pairs if member.weight > 0]
+
+    def _popularity(self) -> Popularity:
+        """Return the fallback, or say that nothing was learned yet."""
+        if not hasattr(self, "popularity_"):
+            raise NotFittedError(type(self).__name__)
+        return self.popularity_
+
+    def _fill(self) -> NDArray[np.float32]:
+        """Return -1 for the most popular item, -2 for the next …; ties to the lower item."""
+        order = np.argsort(-self._popularity().item_scores_, kind="stable")
+        fill = np.empty(len(order), dtype=np.float32)
+        fill[order] = -1 - np.arange(len(order), dtype=np.float32)
+        return fill
+
+
+def standardised(
+    scores: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return scores with mean 0 and deviation 1 in each row, and the deviations as a column.
+
+    No opinion (-inf) counts as the lowest score of the row. A row without any difference, or
+    without any opinion, is all 0.
+    """
+    lowest = np.where(np.isneginf(scores), np.inf, scores).min(
+        axis=1, keepdims=True, initial=np.inf
+    )
+    floor = np.where(np.isfinite(lowest), lowest, np.float32(0))
+    filled = np.maximum(scores, floor)
+    filled -= filled.mean(axis=1, keepdims=True)
+    deviation = filled.std(axis=1, keepdims=True)
+    scale = np.divide(1, deviation, out=np.zeros_like(deviation), where=deviation > 0)
+    return filled * scale, deviation
+
+
+def _add_ranks(scores: NDArray[np.float32], top: TopN, weight: float) -> None:
+    """Add ``weight / (RANK_OFFSET + rank)`` to what a list holds; lifts it above the fill."""
+    rows, ranks = np.nonzero(top.items >= 0)
+    columns = top.items[rows, ranks]
+    is_new = scores[rows, columns] < 0
+    scores[rows[is_new], columns[is_new]] = 0
+    scores[rows, columns] += (weight / (RANK_OFFSET + 1 + ranks)).astype(np.float32)
+
+
+def _part(arrays: Mapping[str, NDArray[np.generic]], at: str) -> dict[str, NDArray[np.generic]]:
+    """Return one member's arrays under their own names."""
+    start = f"{at}."
+    return {
+        name.removeprefix(start): array for name, array in arrays.items() if name.startswith(start)
+    }

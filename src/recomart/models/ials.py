@@ -1,0 +1,177 @@
+"""iALS: implicit alternating least squares, solved exactly in the smaller of two spaces.
+
+Hu, Koren and Volinsky, "Collaborative Filtering for Implicit Feedback Datasets", ICDM 2008, in the
+form and with the regularisation of Rendle, Krichene, Zhang and Koren, "Revisiting the Performance
+of iALS on Item Recommendation Benchmarks", RecSys 2022. How it is solved: docs/decisions/0010.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import BaseModel, Field
+from scipy.sparse import csr_array
+
+from recomart.errors import ArtefactError, NotFittedError
+from recomart.models import sparse
+from recomart.models.base import TopN, check_history
+from recomart.models.least_squares import Ridge, Side, solve
+from recomart.models.scorer import Scorer, row_blocks
+from recomart.models.selection import top_n
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+    from typing_extensions import Self
+
+    from recomart.models.interactions import Interactions
+
+
+class IALSConfig(BaseModel, frozen=True, extra="forbid"):
+    """Hyper-parameters of `IALS`."""
+
+    embedding_size: int = Field(64, gt=0, description="length of a vector")
+    epochs: int = Field(12, gt=0, description="times that all users and all items are solved")
+    regularisation: float = Field(0.003, gt=0, description="the λ of the formula")
+    frequency_exponent: float = Field(
+        1.0, ge=0, le=1, description="ν: 0 is plain λ, 1 scales it with the length of the history"
+    )
+    unobserved_weight: float = Field(
+        0.02, gt=0, description="α0: how strongly what was not taken is pulled to 0"
+    )
+    strength_exponent: float = Field(
+        0.0, ge=0, le=1, description="weights are raised to it; 0 makes them binary"
+    )
+    seed: int = Field(0, ge=0, description="of the first item vectors")
+
+
+class IALS(Scorer):
+    """Score ``x_u . y_i``, with vectors that fit what was taken and pull all else to 0.
+
+    They minimise, over users u, items i and interactions S,
+
+    ``sum_S c_ui (x_u . y_i - 1)**2 + α0 sum_all (x_u . y_i)**2
+    + λ sum_u (n_u + α0 n_items)**ν |x_u|**2 + λ sum_i (n_i + α0 n_users)**ν |y_i|**2``
+
+    where ``c_ui = weight ** strength_exponent`` and n counts entries of a row or column.
+
+    Learned: `items_`, float32, shape (n_items, embedding_size): the y, in the basis in which their
+    Gramian is diagonal, and `spectrum_`, float32, shape (embedding_size,): α0 times that diagonal.
+    Users are not kept: any history is folded in, just as `fit` solves users.
+    No opinion for an empty history and for items that nobody took.
+    """
+
+    items_: NDArray[np.float32]
+    spectrum_: NDArray[np.float32]
+
+    def __init__(self, config: IALSConfig | None = None) -> None:
+        self.config = config or IALSConfig()
+
+    @property
+    def n_items(self) -> int:
+        """Number of items known; see `Recommender.n_items`."""
+        return len(self._side().vectors)
+
+    def fit(self, interactions: Interactions) -> Self:
+        """Solve users for items, items for users, `epochs` times; see `Recommender.fit`."""
+        config = self.config
+        by_user = sparse.damped(interactions.weights, config.strength_exponent)
+        by_item = csr_array(by_user.T.tocsr())
+        rng = np.random.default_rng(config.seed)
+        shape = (by_item.shape[0], config.embedding_size)
+        items = rng.standard_normal(shape, dtype=np.float32)
+        for _ in range(config.epochs):
+            users = solve(by_user, self._turned(items))
+            items = solve(by_item, self._turned(users))
+        side = self._turned(items)
+        self.items_, self.spectrum_ = side.vectors, side.spectrum
+        return self
+
+    def fold_in(self, history: csr_array) -> NDArray[np.float32]:
+        """Return the vector of each history, float32, shape (n_rows, embedding_size)."""
+        side = self._side()
+        check_history(history, len(side.vectors))
+        return solve(sparse.damped(history, self.config.strength_exponent), side)
+
+    def scores(self, history: csr_array) -> NDArray[np.float32]:
+        """Fold in and multiply; see `Recommender.scores`."""
+        users = self.fold_in(csr_array(history))
+        scores = users @ self.items_.T
+        scores[~users.any(axis=1)] = -np.inf
+        scores[:, ~self.items_.any(axis=1)] = -np.inf
+        return scores
+
+    def similar_items(self, items: NDArray[np.int32], n: int) -> TopN:
+        """Rank by the cosine of the vectors; see `Recommender.similar_items`."""
+        vectors = self._side().vectors
+        norm = np.sqrt(np.square(vectors).sum(axis=1, keepdims=True))
+        directions = np.divide(vectors, norm, out=np.zeros_like(vectors), where=norm > 0)
+        top = TopN.empty(len(items), n)
+        for start, stop in row_blocks(len(items), len(vectors)):
+            asked = items[start:stop]
+            scores = directions[asked] @ directions.T
+            scores[:, norm[:, 0] == 0] = -np.inf
+            scores[(asked < 0) | (norm[asked, 0] == 0)] = -np.inf
+            scores[np.arange(len(asked)), asked] = -np.inf
+            best = top_n(scores, n)
+            top.items[start:stop], top.scores[start:stop] = best.items, best.scores
+        return top
+
+    def contributions(self, history: csr_array, item: int) -> NDArray[np.float32]:
+        """Split the score as Hu, Koren and Volinsky do, section 5; sums to it exactly.
+
+        With ``x = A**-1 Y^T c`` the entry j adds ``c_j * (y_j . A**-1 y_item)``.
+        """
+        side = self._side()
+        history = sparse.damped(csr_array(history), self.config.strength_exponent)
+        held = side.vectors[history.indices]
+        normal = np.diag(side.diagonal(history.nnz)) + (held.T * history.data) @ held
+        parts: NDArray[np.float32] = history.data * (
+            held @ np.linalg.solve(normal, side.vectors[item])
+        )
+        return parts
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Return the vectors; see `Recommender.arrays`."""
+        side = self._side()
+        return {"items": side.vectors, "spectrum": side.spectrum}
+
+    @classmethod
+    def from_arrays(cls, config: IALSConfig, arrays: Mapping[str, NDArray[np.generic]]) -> Self:
+        """Make a fitted model again; see `Recommender.from_arrays`."""
+        size = config.embedding_size
+        items, spectrum = (np.asarray(arrays.get(name)) for name in ("items", "spectrum"))
+        shapes = items.ndim == 2 and items.shape[1:] == spectrum.shape == (size,)
+        if not shapes or not _are_finite(items, spectrum) or bool((spectrum < 0).any()):
+            raise ArtefactError(
+                f"The arrays items and spectrum are not finite float32 vectors of length {size}.",
+                remedy="Fit the model again, or restore the artefact from a backup.",
+            )
+        model = cls(config)
+        model.items_, model.spectrum_ = items, spectrum
+        return model
+
+    def _ridge(self) -> Ridge:
+        """Return the part of the formula that is the same for users and items."""
+        config = self.config
+        return Ridge(config.unobserved_weight, config.regularisation, config.frequency_exponent)
+
+    def _turned(self, vectors: NDArray[np.float32]) -> Side:
+        """Return vectors as the side of the problem that is held fixed."""
+        return Side.of(vectors, self._ridge())
+
+    def _side(self) -> Side:
+        """Return the items as the side that is held fixed, or say that there are none yet."""
+        if not hasattr(self, "items_"):
+            raise NotFittedError(type(self).__name__)
+        return Side(self.items_, self.spectrum_, self._ridge())
+
+
+def _are_finite(*arrays: NDArray[np.generic]) -> bool:
+    """Whether all are float32 and finite."""
+    return all(
+        array.dtype == np.float32 and bool(np.isfinite(array.astype(np.float32)).all())
+        for array in arrays
+    )

@@ -1,0 +1,113 @@
+"""Many ridge regressions that share their data, as in alternating least squares.
+
+For each row of weights c over vectors Y the answer is
+
+    x = argmin  sum_j c_j (x . y_j - 1)**2 + α0 |Y x|**2 + λ (n + α0 m)**ν |x|**2
+
+with n entries in the row and m vectors. In the basis where the Gramian of Y is diagonal, the part
+that is not the row's own is a diagonal matrix D, so a row is solved where it is smaller:
+
+    n <= size   (C**-1 + K) z = 1,  K = Y_n D**-1 Y_n^T,  x = D**-1 Y_n^T z     (n unknowns)
+    n > size    (D + Y_n^T C Y_n) x = Y_n^T c                                   (size unknowns)
+
+The first is the Woodbury identity. Both are exact, and rows of equal n are solved together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_array
+    from typing_extensions import Self
+
+GATHERED = 2**20
+"""Numbers gathered at once (4 MiB): they should stay in the cache while a group is solved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ridge:
+    """What pulls an answer to 0: α0, λ and ν of the formula."""
+
+    unobserved_weight: float
+    regularisation: float
+    frequency_exponent: float
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The vectors that are held fixed, in the basis of their Gramian.
+
+    vectors   float32, shape (n_vectors, size)
+    spectrum  float32, shape (size,): α0 times the eigenvalues of the Gramian
+    """
+
+    vectors: NDArray[np.float32]
+    spectrum: NDArray[np.float32]
+    ridge: Ridge
+
+    @classmethod
+    def of(cls, vectors: NDArray[np.float32], ridge: Ridge) -> Self:
+        """Turn vectors into the basis of their Gramian; scores do not change by it."""
+        values, basis = np.linalg.eigh(vectors.T @ vectors)
+        spectrum = ridge.unobserved_weight * np.maximum(values, 0)
+        return cls(vectors @ basis, spectrum.astype(np.float32), ridge)
+
+    def diagonal(self, n_entries: int) -> NDArray[np.float32]:
+        """Return the diagonal D for rows with `n_entries` entries."""
+        frequency = n_entries + self.ridge.unobserved_weight * len(self.vectors)
+        pull = self.ridge.regularisation * frequency**self.ridge.frequency_exponent
+        return self.spectrum + np.float32(pull)
+
+
+def solve(weights: csr_array, side: Side) -> NDArray[np.float32]:
+    """Return x for each row of `weights`, float32, shape (n_rows, size); 0 for an empty row."""
+    size = side.vectors.shape[1]
+    answers = np.zeros((weights.shape[0], size), dtype=np.float32)
+    for n_entries, rows in _groups(np.diff(weights.indptr), size):
+        entries = weights.indptr[rows][:, None] + np.arange(n_entries)
+        gathered = side.vectors[weights.indices[entries]]
+        answer = _few_entries if n_entries <= size else _many_entries
+        answers[rows] = answer(gathered, weights.data[entries], side.diagonal(n_entries))
+    return answers
+
+
+def _groups(lengths: NDArray[np.int32], size: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Yield (n_entries, rows): rows of one length, as many as fit the cache."""
+    order = np.argsort(lengths, kind="stable")
+    distinct, starts = np.unique(lengths[order], return_index=True)
+    for n_entries, rows in zip(distinct.tolist(), np.split(order, starts[1:]), strict=True):
+        if n_entries:
+            at_once = max(1, GATHERED // (n_entries * size))
+            for start in range(0, len(rows), at_once):
+                yield n_entries, rows[start : start + at_once]
+
+
+def _few_entries(
+    gathered: NDArray[np.float32], weights: NDArray[np.float32], diagonal: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Solve rows in the space of their entries."""
+    root = 1 / np.sqrt(diagonal)
+    gathered *= root
+    kernel = gathered @ gathered.transpose(0, 2, 1)
+    n_entries = kernel.shape[1]
+    kernel[:, range(n_entries), range(n_entries)] += 1 / weights
+    shares = np.linalg.solve(kernel, np.ones((*weights.shape, 1), dtype=np.float32))
+    return (shares.transpose(0, 2, 1) @ gathered)[:, 0] * root
+
+
+def _many_entries(
+    gathered: NDArray[np.float32], weights: NDArray[np.float32], diagonal: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Solve rows in the space of the vectors."""
+    weighted = (gathered * weights[:, :, None]).transpose(0, 2, 1)
+    normal = weighted @ gathered
+    normal[:, range(len(diagonal)), range(len(diagonal))] += diagonal
+    answers: NDArray[np.float32] = np.linalg.solve(normal, weighted.sum(axis=2)[:, :, None])
+    return answers[:, :, 0]
