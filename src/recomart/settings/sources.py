@@ -34,6 +34,7 @@ class Column(_Part):
     strip_suffix: str = Field("", description="ending to take off, such as '.0'")
     strip_prefix: str = Field("", description="beginning to take off, such as 'n'")
     format: str | None = Field(None, description="strptime format of a time; null: ISO 8601")
+    optional: bool = Field(False, description="a file without the raw column is no fault")
     unit: Literal["s", "ms", "us"] | None = Field(None, description="unit of a numeric time")
 
 
@@ -95,6 +96,11 @@ class _Source(_Part):
         "occurred",
         description="when a row counts as known: as it happened (history), or at ingestion",
     )
+
+    def meaning(self) -> dict[str, object]:
+        """Return what decides how rows are read and held; not where they are fetched from."""
+        parts = {"kind", "holds", "columns", "contract", "arrival", "dialect"}
+        return {k: v for k, v in self.model_dump(mode="json").items() if k in parts}
 
     @field_validator("columns", mode="before")
     @classmethod

@@ -1,0 +1,69 @@
+"""The command line: each command a few lines over one room.
+
+Reads    settings, arguments
+Writes   the terminal: words and tables, or JSON with --json
+Imports  click at import; whatever a command needs, when it runs
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from recomart import __version__
+from recomart.cli.ask import recommend, similar
+from recomart.cli.context import Context
+from recomart.cli.look import doctor, report, status
+from recomart.cli.quarantine import quarantine
+from recomart.cli.start import config, demo, init
+from recomart.cli.work import STAGE_COMMANDS, run
+from recomart.errors import RecomartError
+
+__all__ = ["main", "recomart"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--settings", "-s", metavar="FILE", help="recomart.yaml, or the folder that holds it."
+)
+@click.option("--set", "flags", multiple=True, metavar="KEY=VALUE", help="Override one setting.")
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for programs.")
+@click.version_option(__version__, "--version")
+@click.pass_context
+def recomart(context: click.Context, settings: str | None, flags: tuple[str, ...], as_json: bool) -> None:
+    r"""From a shop's event log and catalogue to recommendations.
+
+    \b
+    Examples:
+      recomart demo                     a made-up shop, from raw files to recommendations
+      recomart init my-shop             write a commented recomart.yaml
+      recomart -s my-shop run           bring in, check, prepare, train, compare, publish
+      recomart -s my-shop recommend --user 17850 -n 5
+
+    \b
+    Exit status: 0 done, 1 internal fault, 2 bad input or settings, 3 not found,
+    4 something outside did not answer, 5 stored bytes were damaged, 130 interrupted.
+    """
+    context.obj = Context(settings, flags, as_json=as_json)
+
+
+for command in (init, demo, run, *STAGE_COMMANDS, recommend, similar, report, status, doctor):
+    recomart.add_command(command)
+recomart.add_command(quarantine)
+recomart.add_command(config)
+
+
+def main() -> None:
+    """Run; say what went wrong in two lines, and exit with its status."""
+    try:
+        recomart.main(standalone_mode=False)
+    except RecomartError as error:
+        click.secho(str(error), err=True, fg="red")
+        sys.exit(error.exit_status)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.secho("Interrupted. Run the same command again: it goes on where it stopped.", err=True)
+        sys.exit(130)

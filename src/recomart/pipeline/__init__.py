@@ -1,0 +1,11 @@
+"""The pipeline: stages in order, done only where something changed.
+
+Reads    settings, manifests
+Writes   the run record; data sets are written by the stages, through the lake
+Imports  every room below; knows stages by name and imports one when it runs
+"""
+
+from recomart.pipeline.runner import Outcome, RunRecord, StageRecord, run
+from recomart.pipeline.stages import STAGES, Stage, in_order
+
+__all__ = ["STAGES", "Outcome", "RunRecord", "Stage", "StageRecord", "in_order", "run"]

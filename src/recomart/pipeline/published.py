@@ -1,0 +1,103 @@
+"""What a person looks at after a run: the reports, the data sets, how the last run went."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from recomart.pipeline.runner import open_lake
+from recomart.vocabulary import LAYERS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from recomart.settings import Loaded
+
+REPORTS = {
+    "quality": ("data_quality_report.html", "data_quality_report.json"),
+    "exploration": ("eda.html", "eda.json"),
+    "evaluation": ("evaluation.html", "evaluation.json", "model_card.md"),
+}
+"""Data set → its files that people read."""
+
+WHAT = {
+    "data_quality_report.html": "Data quality: what came in, what was put aside, and why",
+    "eda.html": "The shop in pictures: who does what, when, with what",
+    "evaluation.html": "The models compared: how good, for whom, against what",
+}
+
+
+def publish_reports(loaded: Loaded) -> list[Path]:
+    """Copy the current reports out of the lake, each in one step; return the pages, index first."""
+    lake = open_lake(loaded)
+    folder = loaded.path(loaded.settings.paths.reports)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for dataset, names in REPORTS.items():
+        manifest = lake.find(dataset)
+        there = manifest.by_partition() if manifest else {}
+        for name in names:
+            if name in there:
+                [path] = lake.paths([there[name]])
+                written.append(_replace(folder / name, path.read_bytes()))
+    pages = [path for path in written if path.suffix == ".html"]
+    if pages:
+        pages.insert(0, _replace(folder / "index.html", _index(loaded, pages).encode()))
+    return pages
+
+
+def _index(loaded: Loaded, pages: list[Path]) -> str:
+    from recomart.pages import Page
+
+    page = Page(loaded.settings.project, subtitle="Reports of the last run")
+    page.section("Pages")
+    page.links([(path.name, WHAT.get(path.name, path.name)) for path in pages])
+    page.section("Data sets", "Every one is a version in the lake, with a manifest behind it.")
+    columns = ("layer", "name", "rows", "files", "version", "made_at")
+    page.table(columns, [[row[c] for c in columns] for row in data_sets(loaded)])
+    return page.html()
+
+
+def _replace(target: Path, data: bytes) -> Path:
+    """Write aside and move into place, so that no reader sees half a page."""
+    aside = target.with_name(f".{uuid4().hex}.partial")
+    aside.write_bytes(data)
+    os.replace(aside, target)
+    return target
+
+
+def data_sets(loaded: Loaded) -> list[dict[str, Any]]:
+    """Describe the current version of every data set, in the order of the layers."""
+    lake = open_lake(loaded)
+    manifests = [lake.latest(name) for name in lake.names()]
+    return [
+        {
+            "layer": manifest.layer,
+            "name": manifest.name,
+            "rows": manifest.rows,
+            "files": len(manifest.files),
+            "version": manifest.version[:12],
+            "number": manifest.number,
+            "made_at": manifest.created_at,
+            "run_id": manifest.run_id,
+            "age_s": _age_s(manifest.created_at),
+        }
+        for manifest in sorted(manifests, key=lambda m: (LAYERS.index(m.layer), m.name))
+    ]
+
+
+def _age_s(created_at: str) -> int:
+    return int((datetime.now(timezone.utc) - datetime.fromisoformat(created_at)).total_seconds())
+
+
+def last_run(loaded: Loaded) -> dict[str, Any] | None:
+    """Return the record of the newest run that ended, if there was one."""
+    folder = loaded.path(loaded.settings.paths.logs) / "runs"
+    records = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    if not records:
+        return None
+    record: dict[str, Any] = json.loads(records[-1].read_text(encoding="utf-8"))
+    return record

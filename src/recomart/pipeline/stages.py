@@ -1,0 +1,205 @@
+"""The stages: what each reads and writes. Their order follows from that alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from graphlib import TopologicalSorter
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recomart import __version__
+from recomart.lake import hash_of, sha256_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from recomart.lake import Workbench
+    from recomart.settings import Settings
+
+FEATURE_VIEWS = (
+    "user_features",
+    "item_features",
+    "user_item_features",
+    "session_features",
+    "category_features",
+    "time_features",
+    "item_pairs",
+)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A step of the pipeline.
+
+    function  where its code is, ``module:name``; a function of one Workbench
+    log       name of its log file
+    reads     data sets; ``*`` stands for the name of each source or model
+    writes    the same
+    settings  branches of the settings that change its result
+    always    it knows better than the runner whether there is anything to do
+    """
+
+    name: str
+    says: str
+    function: str
+    log: str
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    always: bool = False
+
+    def load(self) -> Callable[[Workbench], None]:
+        """Import the function; only now, so that a door stays light."""
+        module, _, name = self.function.partition(":")
+        return getattr(import_module(module), name)  # type: ignore[no-any-return]
+
+    def code_version(self) -> str:
+        """Return a hash of the code that decides its result: its room and the engines."""
+        room = self.function.partition(":")[0].split(".")[1]
+        return hash_of(__version__, _code_of(room), _code_of("engines"), _code_of("vocabulary"))
+
+    def settings_hash(self, settings: Settings) -> str:
+        """Return a hash of the settings that change its result."""
+        tree = settings.model_dump(mode="json")
+        tree["sources"] = {name: source.meaning() for name, source in settings.sources.items()}
+        return hash_of({branch: tree[branch] for branch in self.settings})
+
+
+STAGES = (
+    Stage(
+        name="ingest",
+        says="bring in what is new, byte for byte",
+        function="recomart.sources.stage:ingest",
+        log="ingestion",
+        writes=("raw_*source",),
+        settings=("sources",),
+        always=True,
+    ),
+    Stage(
+        name="validate",
+        says="hold rows to their contract; quarantine the others",
+        function="recomart.quality.stage:validate",
+        log="validation",
+        reads=("raw_*source",),
+        writes=("valid_*source", "quarantined_*source"),
+        settings=("sources", "quality"),
+    ),
+    Stage(
+        name="quality_report",
+        says="profile, score and report the data's quality",
+        function="recomart.quality.report:quality_report",
+        log="validation",
+        reads=("valid_*source", "quarantined_*source"),
+        writes=("quality",),
+        settings=("sources", "project"),
+    ),
+    Stage(
+        name="prepare",
+        says="clean, enrich as of the event, find sessions",
+        function="recomart.preparation.stage:prepare",
+        log="preparation",
+        reads=("valid_*source",),
+        writes=("events", "item_history", "catalogue", "categories"),
+        settings=("sources", "preparation"),
+    ),
+    Stage(
+        name="explore",
+        says="figures and pictures of the prepared data",
+        function="recomart.preparation.explore:explore",
+        log="preparation",
+        reads=("events", "catalogue", "categories"),
+        writes=("exploration",),
+        settings=("preparation", "project"),
+    ),
+    Stage(
+        name="build_features",
+        says="user, item, session and other features as of now",
+        function="recomart.features.stage:build_features",
+        log="features",
+        reads=("events", "catalogue", "categories", "item_history"),
+        writes=FEATURE_VIEWS,
+        settings=("features", "preparation"),
+    ),
+    Stage(
+        name="load_warehouse",
+        says="features into the SQLite warehouse",
+        function="recomart.features.warehouse:load_warehouse",
+        log="features",
+        reads=FEATURE_VIEWS,
+        settings=("paths",),
+        always=True,
+    ),
+    Stage(
+        name="train",
+        says="fit every model on what was known before the test window",
+        function="recomart.ranking.training:train",
+        log="training",
+        reads=("events",),
+        writes=("id_map", "model_*model"),
+        settings=("models", "evaluation"),
+    ),
+    Stage(
+        name="evaluate",
+        says="compare the models on the test window",
+        function="recomart.evaluation.stage:evaluate_models",
+        log="evaluation",
+        reads=("events", "catalogue", "id_map", "model_*model"),
+        writes=("evaluation",),
+        settings=("evaluation", "models", "project"),
+    ),
+    Stage(
+        name="publish",
+        says="fit the model to be served on everything known",
+        function="recomart.ranking.publishing:publish",
+        log="training",
+        reads=("events", "catalogue", "evaluation"),
+        writes=("champion",),
+        settings=("models", "evaluation"),
+    ),
+)
+
+
+def in_order(stages: Iterable[Stage] = STAGES) -> list[Stage]:
+    """Sort so that what a stage reads is written before. Raises graphlib.CycleError.
+
+    Stages that could run in any order keep the order of the table.
+    """
+    table = list(stages)
+    writer = {dataset: stage for stage in table for dataset in stage.writes}
+    graph = {s: {writer[name] for name in s.reads if name in writer} for s in table}
+    sorter = TopologicalSorter(graph)
+    sorter.prepare()
+    ready: list[Stage] = []
+    ordered: list[Stage] = []
+    while sorter.is_active():
+        ready = sorted([*ready, *sorter.get_ready()], key=table.index)
+        ordered.append(ready.pop(0))
+        sorter.done(ordered[-1])
+    return ordered
+
+
+def expand(names: Iterable[str], settings: Settings) -> list[str]:
+    """Put the names of the sources and models for ``*source`` and ``*model``."""
+    stars: Mapping[str, Iterable[str]] = {
+        "*source": settings.sources,
+        "*model": settings.models.train,
+    }
+    found = []
+    for name in names:
+        stem, star, kind = name.partition("*")
+        found += [stem + word for word in stars[star + kind]] if star else [name]
+    return found
+
+
+@cache
+def _code_of(room: str) -> str:
+    """Return a hash of the source files of a room (or of a single module)."""
+    spec = find_spec(f"recomart.{room}")
+    if spec is None or spec.origin is None:
+        return room
+    origin = Path(spec.origin)
+    files = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
+    return hash_of([sha256_of(file) for file in files])
