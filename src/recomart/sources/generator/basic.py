@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,7 +88,7 @@ def _write_events(
     day = (events.time_ms - spec.start_ms) // DAY_MS
     ends = np.searchsorted(day, np.arange(spec.days + 1)).tolist()
     paths = []
-    for number, (begin, end) in enumerate(zip(ends, ends[1:], strict=False)):
+    for number, (begin, end) in enumerate(pairwise(ends)):
         name = np.datetime64(spec.start, "D") + number
         path = folder / f"events-{name}.csv"
         body = as_csv({key: column[begin:end] for key, column in table.items()})
@@ -119,7 +120,7 @@ def _event_columns(spec: ShopSpec, stock: Stock, events: Events) -> dict[str, pa
 
 
 def _ratings(spec: ShopSpec, stock: Stock, events: Events) -> dict[str, Ints]:
-    """Ratings that buyers left: user, item, stars and time of each, one a pair, in order of time."""
+    """Ratings that buyers left, one a user and item, in order of time."""
     rng = np.random.default_rng([spec.seed, 6])
     bought = np.flatnonzero((events.stage == 3) & (rng.random(len(events.stage)) < RATED))
     stars = stock.quality[events.item[bought]] + 0.5 * events.to_taste[bought]

@@ -100,7 +100,9 @@ def _reached(rng: np.random.Generator, funnel: Funnel, to_taste: Bools, may_canc
     n = len(to_taste)
 
     def passes(chances: tuple[float, float]) -> Bools:
-        return rng.random(n, dtype=np.float32) < np.where(to_taste, *np.float32(chances))
+        liked, other = chances
+        passed: Bools = rng.random(n) < np.where(to_taste, liked, other)
+        return passed
 
     reached = np.zeros((n, len(STAGES)), dtype=bool)
     reached[:, 0] = True
@@ -116,6 +118,6 @@ def _reached(rng: np.random.Generator, funnel: Funnel, to_taste: Bools, may_canc
 def _times(rng: np.random.Generator, visits: Visits, touch: Ints, stage: Ints) -> Ints:
     """Instant of each event: purchases at the end of the session, the rest within it."""
     moment = visits.time_ms[touch] + stage * rng.integers(500, 2_500, len(touch))
-    paid = visits.end_ms[visits.session[touch]]
+    paid = visits.end_ms[visits.session[touch]] + touch % 1_000  # no two at one instant
     regretted = paid + rng.integers(DAY_MS // 8, (CANCEL_DAYS - 1) * DAY_MS, len(touch))
     return np.where(stage == 3, paid, np.where(stage == 4, regretted, moment))

@@ -84,7 +84,7 @@ def _write_events(path: Path, events: Events, dirt: Dirt) -> None:
 
 
 def _write_properties(folder: Path, spec: ShopSpec, stock: Stock) -> tuple[Path, ...]:
-    """Write the snapshots in two files: what an item has at first, then what changes week by week."""
+    """Write weekly snapshots in two files: what an item has at first, then what changes."""
     n_rows = spec.n_property_rows or ROWS_PER_ITEM * spec.n_items
     values = _Values(spec, stock)
     paths = (folder / "item_properties_part1.csv", folder / "item_properties_part2.csv")
@@ -151,10 +151,11 @@ class _Values:
 
 def _hashed_values(rng: np.random.Generator) -> list[str]:
     """Values such as ``n123.000 456 789`` or ``1116713 960601``: numbers with n, hashed words."""
-    words = rng.integers(1_000, 1_400_000, (N_VALUES, 3)).astype(str)
-    numbers = rng.integers(1, 1_000, N_VALUES).astype(str)
-    shape = rng.integers(0, 4, N_VALUES)
-    forms = [f"n{n}.000 {a} {b}" if s == 0 else f"{a} {b} n{n}.000" if s == 1 else
-             f"{a} {b}" if s == 2 else f"{a}"
-             for s, n, (a, b, _) in zip(shape, numbers, words, strict=True)]  # fmt: skip
-    return forms
+    words = rng.integers(1_000, 1_400_000, (N_VALUES, 2)).astype(str).tolist()
+    numbers = rng.integers(1, 1_000, N_VALUES).tolist()
+    forms = ("n{0}.000 {1} {2}", "{1} {2} n{0}.000", "{1} {2}", "{1}")
+    shapes = rng.integers(0, len(forms), N_VALUES).tolist()
+    return [
+        forms[shape].format(number, *pair)
+        for shape, number, pair in zip(shapes, numbers, words, strict=True)
+    ]

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 N_STYLES = len(COLOURS)
 N_CATEGORIES = 1_669  # of RetailRocket, 25 of them roots
 N_ROOTS = 25
+TAILS = {"basic": (0.0, 0.85), "retailrocket": (100.0, 1.25)}
+"""Popularity is ``(shift + rank)**-exponent``; RetailRocket's leaves half of the items untouched.
+
+Mandelbrot's form of Zipf's law; the shift keeps the very first items from taking all.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,8 @@ class Stock:
         """Price in cents of each item on a day."""
         changed = self.change_days[items] <= days[:, None]
         factor = np.where(changed, self.factors[items], 1.0).prod(axis=1)
-        return np.maximum(np.round(self.price_cents[items] * factor), 1).astype(np.int64)
+        cents: Ints = np.maximum(np.round(self.price_cents[items] * factor), 1).astype(np.int64)
+        return cents
 
 
 def make_stock(spec: ShopSpec) -> Stock:
@@ -71,7 +77,8 @@ def make_stock(spec: ShopSpec) -> Stock:
     n_leaves = min(len(leaves), spec.n_items // N_STYLES)
     n_shelves = n_leaves * N_STYLES
     shelf = _shelves(rng, spec.n_items, n_shelves)
-    popularity = (1.0 + rng.permutation(spec.n_items)) ** -0.85
+    shift, exponent = TAILS[spec.layout]
+    popularity = (1.0 + shift + rng.permutation(spec.n_items)) ** -exponent
     line = np.lexsort((-popularity, shelf))
     shelf_ends = np.searchsorted(shelf[line], np.arange(n_shelves + 1))
     launch_day = np.where(

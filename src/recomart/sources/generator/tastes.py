@@ -54,7 +54,8 @@ def _tastes(rng: np.random.Generator, n_users: int, n_shelves: int) -> Ints:
     style = np.repeat(rng.integers(0, N_STYLES, (n_users, 1)), N_TASTES, axis=1)
     strays = rng.random(style.shape) < 0.2
     style[strays] = rng.integers(0, N_STYLES, int(strays.sum()))
-    return leaf * N_STYLES + style
+    shelves: Ints = leaf * N_STYLES + style
+    return shelves
 
 
 def _stretch(stock: Stock, shelf: Ints, origin: Ints) -> tuple[Ints, Ints]:
@@ -85,7 +86,7 @@ def _drawn(rng: np.random.Generator, stock: Stock, visits: Visits, begin: Ints, 
 
 def _hot(rng: np.random.Generator, spec: ShopSpec, stock: Stock, day: Ints) -> Ints:
     """What everybody looks at this week."""
-    n_weeks = spec.days // 7 + 1
-    by_week = rng.integers(0, spec.n_items, (n_weeks, N_HOT))
-    item = by_week[day // 7, np.minimum(rng.geometric(0.25, len(day)) - 1, N_HOT - 1)]
-    return np.where(stock.launch_day[item] <= day, item, stock.line[0])
+    weeks = range(0, spec.days, 7)
+    on_sale = [np.flatnonzero(stock.launch_day <= first_day) for first_day in weeks]
+    hot = np.stack([rng.choice(items, N_HOT) for items in on_sale])
+    return hot[day // 7, np.minimum(rng.geometric(0.2, len(day)) - 1, N_HOT - 1)]

@@ -77,21 +77,20 @@ def make_visits(spec: ShopSpec, n_touches: int, session_length: float) -> Visits
 
 def _who_and_when(rng: np.random.Generator, n_users: int, n_sessions: int) -> tuple[Ints, Floats]:
     """User of each session, and its place in the period (0 to 1): never before the user joined."""
-    joined = rng.random(n_users) ** 1.8
+    joined = np.maximum(0.0, 3 * rng.random(n_users) - 2)  # most were there before
     firsts = rng.permutation(n_users)[:n_sessions]
-    activity = np.minimum(rng.pareto(1.4, n_users), 60.0).cumsum()
+    activity = ((1 - joined) * np.minimum(rng.pareto(1.4, n_users), n_users / 60 + 1)).cumsum()
     draws = rng.random(n_sessions - len(firsts)) * activity[-1]
-    user = np.concatenate([firsts, np.searchsorted(activity, draws, side="right")])
-    when = joined[user]
-    when[len(firsts) :] += (1 - when[len(firsts) :]) * rng.random(len(draws))
-    return np.minimum(user, n_users - 1), when
+    chosen = np.searchsorted(activity, draws, side="right")
+    user = np.minimum(np.concatenate([firsts, chosen]), n_users - 1)
+    return user, joined[user] + (1 - joined[user]) * rng.random(n_sessions)
 
 
 def _starts(rng: np.random.Generator, spec: ShopSpec, when: Floats) -> Ints:
     """Instant of each session: a day by trend and weekday, an hour by the time of day."""
     day = np.arange(spec.days)
     weekday = WEEKDAYS[(day + spec.start.weekday()) % 7]
-    busy = (1 + 0.6 * day / spec.days) * weekday * rng.lognormal(0.0, 0.06, spec.days)
+    busy = (1 + 0.3 * day / spec.days) * weekday * rng.lognormal(0.0, 0.06, spec.days)
     of_day = np.searchsorted(busy.cumsum() / busy.sum(), when, side="right")
     hour = np.searchsorted(HOURS.cumsum() / HOURS.sum(), rng.random(len(when)), side="right")
     within = rng.integers(0, 3_600_000, len(when))
