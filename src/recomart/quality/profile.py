@@ -1,0 +1,174 @@
+"""Profiles: what the columns of a table hold, in few scans.
+
+Nulls, extremes and means are of all rows. Quantiles, histograms and top values are of the
+rows examined: all of them up to `EXAMINED_ROWS`, above it the rows whose hash falls into a
+fixed share, so that the same rows give the same profile again. Distinct values are counted
+exactly while every row is examined, and estimated above that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import ibis
+from pydantic import BaseModel, Field
+
+if TYPE_CHECKING:
+    from ibis.backends.duckdb import Backend
+    from ibis.expr.types import Table, Value
+
+EXAMINED_ROWS = 2_000_000
+"""Rows above which quantiles, histograms and top values are taken from a share of them."""
+N_BINS = 24
+N_TOP = 8
+QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+
+Kind: TypeAlias = Literal["number", "time", "text", "yes_no"]
+
+
+class Part(BaseModel, frozen=True, extra="forbid"):
+    """Something written to the quality report."""
+
+
+class TopValue(Part):
+    """A value and how many of the rows examined have it."""
+
+    value: str
+    n: int = Field(ge=0)
+
+
+class Histogram(Part):
+    """Equal bins from `low` to `high`; the outer two also hold what lies beyond."""
+
+    low: float
+    high: float
+    counts: tuple[int, ...]
+
+
+class ColumnProfile(Part):
+    """What one column holds. Numbers and times have a range, the others top values."""
+
+    name: str
+    kind: Kind
+    rows: int = Field(ge=0)
+    nulls: int = Field(ge=0)
+    distinct: int = Field(ge=0, description="estimated where not all rows were examined")
+    not_finite: int = Field(0, ge=0, description="NaN and infinities, left out of what follows")
+    min: float | None = None
+    max: float | None = None
+    mean: float | None = None
+    quantiles: dict[str, float] = Field(default={}, description="name such as p50 to value")
+    histogram: Histogram | None = None
+    top: tuple[TopValue, ...] = Field((), description="most frequent values of the rows examined")
+
+
+class TableProfile(Part):
+    """What all columns of a table hold."""
+
+    rows: int = Field(ge=0)
+    examined: int = Field(ge=0, description="rows behind quantiles, histograms and top values")
+    columns: tuple[ColumnProfile, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every row was examined."""
+        return self.examined == self.rows
+
+
+def profile_table(con: Backend, table: Table, examine: int = EXAMINED_ROWS) -> TableProfile:
+    """Profile every column of a table, looking at about `examine` rows more closely."""
+    n_rows = table.count().to_pyarrow().as_py()
+    share = max(1, -(-n_rows // examine))
+    examined = con.create_table("examined", _chosen(table, share), temp=True, overwrite=True)
+    facts = _facts(table if share > 1 else examined, is_whole=share == 1)
+    columns = tuple(_column(examined, name, facts[name]) for name in table.columns)
+    n_examined = examined.count().to_pyarrow().as_py()
+    con.drop_table("examined")
+    return TableProfile(rows=n_rows, examined=n_examined, columns=columns)
+
+
+def _chosen(table: Table, share: int) -> Table:
+    """Return one row in `share`, chosen by what the rows hold."""
+    if share == 1:
+        return table
+    # each part below `share`, so that their sum cannot overflow
+    parts = [table[name].hash() % share for name in table.columns]
+    return table.filter(sum(parts[1:], parts[0]) % share == 0)
+
+
+def _kind(name: str, column: Value) -> Kind:
+    if column.type().is_boolean():
+        return "yes_no"
+    if not column.type().is_numeric():
+        return "text"
+    return "time" if name.endswith("_us") else "number"
+
+
+def _facts(table: Table, *, is_whole: bool) -> dict[str, dict[str, Any]]:
+    """Return what is told by one scan of all rows, by column."""
+    wanted: dict[tuple[str, str], Value] = {}
+    for name in table.columns:
+        column = table[name]
+        wanted[name, "rows"] = table.count()
+        wanted[name, "nulls"] = column.isnull().sum()
+        wanted[name, "distinct"] = column.nunique() if is_whole else column.approx_nunique()
+        if column.type().is_numeric():
+            finite = _finite(column)
+            wanted[name, "not_finite"] = column.count() - finite.count()
+            wanted[name, "min"], wanted[name, "max"] = finite.min(), finite.max()
+            wanted[name, "mean"] = finite.mean()
+    row = table.aggregate(**{" ".join(key): value for key, value in wanted.items()}).to_pyarrow()
+    facts: dict[str, dict[str, Any]] = {name: {} for name in table.columns}
+    for (name, fact), value in zip(wanted, row.to_pylist()[0].values(), strict=True):
+        facts[name][fact] = value or 0 if fact == "nulls" else value
+    return facts
+
+
+def _column(examined: Table, name: str, facts: dict[str, Any]) -> ColumnProfile:
+    kind = _kind(name, examined[name])
+    if kind in ("text", "yes_no"):
+        return ColumnProfile(name=name, kind=kind, top=_top(examined, name), **facts)
+    values = _finite(examined[name]).name("value").as_table()
+    quantiles = _quantiles(values)
+    low, high = quantiles.get("p01"), quantiles.get("p99")
+    if kind == "time" or low == high:  # time is never so skewed that its ends must be cut off
+        low, high = facts["min"], facts["max"]
+    facts |= {key: _short(facts[key]) for key in ("min", "max", "mean")}
+    histogram = None if low is None or high is None else _histogram(values, low, high)
+    return ColumnProfile(name=name, kind=kind, quantiles=quantiles, histogram=histogram, **facts)
+
+
+def _finite(column: Value) -> Value:
+    """Return the column as float64, null where it is no finite number."""
+    number = column.cast("float64")
+    return (number.isnan() | number.isinf()).ifelse(ibis.null("float64"), number)
+
+
+def _top(examined: Table, name: str) -> tuple[TopValue, ...]:
+    named = examined.filter(examined[name].notnull()).select(value=examined[name].cast("string"))
+    counted = named.group_by("value").aggregate(n=named.count())
+    best = counted.order_by(ibis.desc("n"), "value").limit(N_TOP)
+    return tuple(TopValue(**row) for row in best.to_pyarrow().to_pylist())
+
+
+def _quantiles(values: Table) -> dict[str, float]:
+    """Return exact quantiles of the rows examined; none of no values."""
+    found = values.aggregate(found=values.value.quantile(list(QUANTILES))).to_pyarrow()
+    names = (f"p{round(100 * share):02d}" for share in QUANTILES)
+    quantiles = found["found"][0].as_py()
+    return {} if quantiles is None else dict(zip(names, quantiles, strict=True))
+
+
+def _histogram(values: Table, low: float, high: float) -> Histogram:
+    width = (high - low) / N_BINS or 1.0
+    place = ((values.value - low) / width).floor().clip(0, N_BINS - 1).cast("int64")
+    present = values.filter(values.value.notnull()).select(place=place)
+    found = present.group_by("place").aggregate(n=present.count()).to_pyarrow().to_pylist()
+    by_place = {row["place"]: row["n"] for row in found}
+    counts = tuple(by_place.get(place, 0) for place in range(N_BINS))
+    return Histogram(low=low, high=high, counts=counts)
+
+
+def _short(value: float | None) -> float | None:
+    """Cut to ten digits: parallel sums differ in the last ones from run to run."""
+    return None if value is None else float(f"{value:.10g}")

@@ -1,0 +1,179 @@
+"""The quality report: what came, what was wrong with it, and what was done about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from recomart.lake import hash_of
+from recomart.quality.contract import rules_of
+from recomart.quality.profile import Part, TableProfile, profile_table
+from recomart.quality.report_counts import NOTHING, Outcome, SourceCounts, count_source
+from recomart.quality.score import FORMULA, Score, overall, score_of
+from recomart.settings import CsvSource
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+    from recomart.lake import Manifest, Workbench
+    from recomart.settings import Source
+
+KEYS = {
+    "events": ("user_id", "item_id", "event_type", "occurred_us"),
+    "catalogue": ("item_id",),
+    "item_properties": ("item_id", "occurred_us", "property", "value"),
+    "categories": ("category_id",),
+}
+"""Columns that always matter to the score, by what the source holds."""
+ATTRIBUTES = ("title", "description", "category_id", "price", "image")
+"""Columns that matter where a source fills them; a view rightly has no quantity, say."""
+N_SAMPLES = 20
+"""Quarantined rows shown for each rule."""
+MAX_RAW = 240
+"""Characters shown of a raw row."""
+
+
+class Sample(Part):
+    """A quarantined row, as the page shows it."""
+
+    code: str
+    file: str
+    line: int
+    rules: str
+    raw: str
+
+
+class SourceQuality(Part):
+    """How good one source is."""
+
+    name: str
+    holds: str
+    version: str = Field(description="of the valid data set")
+    score: Score | None
+    counts: SourceCounts
+    profile: TableProfile = Field(description="of the valid rows")
+
+
+class PastScore(Part):
+    """An earlier report's scores, by the day its data went up to."""
+
+    until: str
+    overall: float | None
+    sources: dict[str, float]
+
+
+class QualityReport(Part):
+    """What `data_quality_report.json` holds."""
+
+    schema_version: Literal[1] = 1
+    project: str
+    until: str | None = Field(description="ISO date of the newest valid event")
+    score: float | None = Field(ge=0, le=100)
+    formula: tuple[str, ...] = FORMULA
+    rows: Outcome
+    sources: tuple[SourceQuality, ...]
+    past: tuple[PastScore, ...] = Field((), description="oldest first; other data than this")
+
+
+def quality_report(bench: Workbench) -> None:
+    """Write the data set `quality`: the report as JSON and as a page. Raises IntegrityError.
+
+    Both hold nothing but what follows from the data: no clock, no run. The same data
+    give the same bytes.
+    """
+    from recomart.quality.report_page import page_of
+
+    parents = [
+        manifest
+        for name in bench.settings.sources
+        for layer in ("valid", "quarantined")
+        if (manifest := bench.lake.find(f"{layer}_{name}")) is not None
+    ]
+    report = build_report(bench, hash_of([parent.version for parent in parents]))
+    samples = {source.name: quarantined_samples(bench, source.name) for source in report.sources}
+    draft = bench.draft("quality")
+    draft.add_bytes("data_quality_report.json", report.model_dump_json(indent=1).encode())
+    draft.add_bytes("data_quality_report.html", page_of(report, samples).encode())
+    bench.commit(draft, parents, report.rows.model_dump(), _details(report, parents))
+    bench.log.info("quality_reported", score=report.score, **report.rows.model_dump())
+
+
+def build_report(bench: Workbench, data: str = "") -> QualityReport:
+    """Profile and score every source that was validated; `data` names the data reported on."""
+    sources = tuple(
+        _source(bench, name, source, manifest)
+        for name, source in bench.settings.sources.items()
+        if (manifest := bench.lake.find(f"valid_{name}")) is not None
+    )
+    days = [source.counts.until for source in sources if source.counts.until]
+    return QualityReport(
+        project=bench.settings.project,
+        until=max(days, default=None),
+        score=overall([source.score for source in sources]),
+        rows=sum((source.counts.rows for source in sources), NOTHING),
+        sources=sources,
+        past=past_scores(bench.lake.history("quality"), data),
+    )
+
+
+def past_scores(versions: list[Manifest], data: str) -> tuple[PastScore, ...]:
+    """Read the scores that earlier reports gave to other data, the latest for each day."""
+    by_day = {}
+    for version in versions:
+        details = version.details
+        if details.get("data") != data and details.get("until") is not None:
+            by_day[str(details["until"])] = PastScore.model_validate(details["scores"])
+    return tuple(by_day[day] for day in sorted(by_day))
+
+
+def quarantined_samples(bench: Workbench, name: str) -> list[Sample]:
+    """Return the first quarantined rows of each rule, in the order of files and lines."""
+    manifest = bench.lake.find(f"quarantined_{name}")
+    if manifest is None or not manifest.rows:
+        return []
+    bench.con.create_view("waiting", bench.read(manifest.name), overwrite=True)
+    rows = bench.con.sql(
+        f"""
+        SELECT code, file, line, rules, left(raw, {MAX_RAW}) AS raw
+        FROM (SELECT *, unnest(string_split(rules, ' ')) AS code FROM waiting)
+        QUALIFY row_number() OVER (PARTITION BY code ORDER BY file, line) <= {N_SAMPLES}
+        ORDER BY code, file, line
+        """  # noqa: S608 - two numbers of this module
+    ).to_pyarrow()
+    bench.con.drop_view("waiting")
+    return [Sample.model_validate(row) for row in rows.to_pylist()]
+
+
+def columns_that_matter(source: Source) -> list[str]:
+    """Name the columns of valid rows whose empty cells lower the score."""
+    filled = set(source.columns) if isinstance(source, CsvSource) else set(ATTRIBUTES)
+    return [*KEYS[source.holds], *(name for name in ATTRIBUTES if name in filled)]
+
+
+def _source(bench: Workbench, name: str, source: Source, manifest: Manifest) -> SourceQuality:
+    counts = count_source(name, manifest, rules_of(source))
+    profile = profile_table(bench.con, bench.read(manifest.name))
+    nulls = {column.name: column.nulls for column in profile.columns}
+    rows = counts.rows
+    matter = {column: nulls[column] for column in columns_that_matter(source) if column in nulls}
+    return SourceQuality(
+        name=name,
+        holds=source.holds,
+        version=manifest.version,
+        score=score_of(rows.valid, rows.quarantined, rows.duplicates, matter),
+        counts=counts,
+        profile=profile,
+    )
+
+
+def _details(report: QualityReport, parents: list[Manifest]) -> dict[str, JsonValue]:
+    """Return what a later report reads back as the past."""
+    sources: dict[str, JsonValue] = {
+        source.name: source.score.value for source in report.sources if source.score
+    }
+    return {
+        "data": hash_of([parent.version for parent in parents]),
+        "until": report.until,
+        "scores": {"until": report.until, "overall": report.score, "sources": sources},
+    }
