@@ -98,7 +98,8 @@ def _few_entries(
     kernel = gathered @ gathered.transpose(0, 2, 1)
     n_entries = kernel.shape[1]
     kernel[:, range(n_entries), range(n_entries)] += 1 / weights
-    shares = np.linalg.solve(kernel, np.ones((*weights.shape, 1), dtype=np.float32))
+    ones = np.ones((*weights.shape, 1), dtype=np.float32)
+    shares = np.linalg.solve(kernel, ones).astype(np.float32, copy=False)
     return (shares.transpose(0, 2, 1) @ gathered)[:, 0] * root
 
 

@@ -23,27 +23,16 @@ def top_n(scores: NDArray[np.float32], n: int) -> TopN:
     Exact. Two passes instead of a sort: the n-th largest of the maxima of column groups is a
     bound that at least n scores reach, and only those that reach it are sorted.
     """
+    top = TopN.empty(len(scores), n)
     bound = np.maximum(_bound(scores, n), LOWEST)
     reached = np.flatnonzero(scores >= bound[:, None])
     rows, columns = np.divmod(reached, scores.shape[1])
-    return best_of(rows, columns, scores.ravel()[reached], n=n, n_rows=scores.shape[0])
-
-
-def best_of(
-    rows: NDArray[np.int64],
-    columns: NDArray[np.int64],
-    values: NDArray[np.float32],
-    *,
-    n: int,
-    n_rows: int,
-) -> TopN:
-    """Rank given entries within their rows and keep the `n` best; ties go to the lower column."""
+    values = scores.ravel()[reached]
     order = np.lexsort((columns, -values, rows))
     rows, columns, values = rows[order], columns[order], values[order]
-    starts = np.searchsorted(rows, np.arange(n_rows))
+    starts = np.searchsorted(rows, np.arange(len(scores)))
     rank = np.arange(len(rows)) - starts[rows]
     kept = rank < n
-    top = TopN.empty(n_rows, n)
     top.items[rows[kept], rank[kept]] = columns[kept]
     top.scores[rows[kept], rank[kept]] = values[kept]
     return top
