@@ -102,8 +102,9 @@ class _StageFiles(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Append the line to its stage's file."""
-        record.stage = record.name.removeprefix(f"{ROOT}.")
-        with (self.folder / f"{record.stage}.log").open("a", encoding="utf-8") as file:
+        stage = record.name.removeprefix(f"{ROOT}.")
+        record.__dict__["stage"] = stage
+        with (self.folder / f"{stage}.log").open("a", encoding="utf-8") as file:
             file.write(self.format(record) + "\n")
 
 

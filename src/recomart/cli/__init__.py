@@ -31,7 +31,9 @@ __all__ = ["main", "recomart"]
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for programs.")
 @click.version_option(__version__, "--version")
 @click.pass_context
-def recomart(context: click.Context, settings: str | None, flags: tuple[str, ...], as_json: bool) -> None:
+def recomart(
+    context: click.Context, settings: str | None, flags: tuple[str, ...], as_json: bool
+) -> None:
     r"""From a shop's event log and catalogue to recommendations.
 
     \b
@@ -65,5 +67,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.secho("Interrupted. Run the same command again: it goes on where it stopped.", err=True)
+        click.secho(
+            "Interrupted. Run the same command again: it goes on where it stopped.", err=True
+        )
         sys.exit(130)

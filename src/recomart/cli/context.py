@@ -6,14 +6,14 @@ import json
 import sys
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from recomart.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from recomart.lake import Lake
     from recomart.settings import Loaded
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 class Context:
     """The options before the command."""
 
-    def __init__(self, settings: str | None, flags: Iterable[str] = (), *, as_json: bool = False):
+    def __init__(
+        self, settings: str | None, flags: Iterable[str] = (), *, as_json: bool = False
+    ) -> None:
         self.file = Path(settings) if settings else None
         self.flags = tuple(flags)
         self.as_json = as_json
@@ -39,9 +41,9 @@ class Context:
 
         return open_lake(self.load())
 
-    def answer(self, value: Any, columns: Sequence[str] = ()) -> None:
+    def answer(self, value: Iterable[object], columns: Sequence[str] = ()) -> None:
         """Print rows: as JSON if asked for, else as a table of the given fields."""
-        rows = [asdict(row) if is_dataclass(row) else row for row in value]  # type: ignore[call-overload]
+        rows = [_record(row) for row in value]
         if self.as_json:
             click.echo(json.dumps(rows, indent=1, default=str, ensure_ascii=False))
         else:
@@ -55,6 +57,13 @@ class Context:
             width = max(map(len, value), default=0)
             for name, one in value.items():
                 click.echo(f"{name:<{width}}  {cell(one)}")
+
+
+def _record(row: object) -> dict[str, Any]:
+    """Return a row as a dictionary, whether it is one or a dataclass."""
+    if is_dataclass(row) and not isinstance(row, type):
+        return asdict(row)
+    return dict(cast("Mapping[str, Any]", row))
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> None:
@@ -75,7 +84,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = ""
     Console().print(drawn)
 
 
-def cell(value: Any) -> str:
+def cell(value: object) -> str:
     """Write one value for a person."""
     if value is None:
         return "-"

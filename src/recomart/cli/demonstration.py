@@ -49,9 +49,7 @@ def make_shop(folder: Path, n_users: int, seed: int) -> Path:
     from recomart.sources.generator import DEMO_SHOP, generate_shop
 
     shop = folder / "shop"
-    spec = DEMO_SHOP.model_copy(
-        update={"n_users": n_users, "seed": seed, "n_events": 60 * n_users}
-    )
+    spec = DEMO_SHOP.model_copy(update={"n_users": n_users, "seed": seed, "n_events": 60 * n_users})
     told = folder / "shop.json"
     if shop.is_dir():
         if told.read_text(encoding="utf-8") != spec.model_dump_json():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -78,7 +78,7 @@ def show(context: Context, origin: bool) -> None:
     context.answer(rows, ("key", "value", "origin") if origin else ("key", "value"))
 
 
-def _leaves(tree: Any, above: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
+def _leaves(tree: object, above: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], object]]:
     if isinstance(tree, dict) and tree:
         return [leaf for word, below in tree.items() for leaf in _leaves(below, (*above, word))]
     if isinstance(tree, list) and tree and isinstance(tree[0], dict):
@@ -88,9 +88,7 @@ def _leaves(tree: Any, above: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...
 
 
 @click.command()
-@click.option(
-    "--folder", type=click.Path(path_type=Path), default=Path("demo"), show_default=True
-)
+@click.option("--folder", type=click.Path(path_type=Path), default=Path("demo"), show_default=True)
 @click.option("--users", default=2_000, show_default=True, type=click.IntRange(50, 1_000_000))
 @click.option("--seed", default=7, show_default=True, help="Another seed, another shop.")
 @click.pass_obj

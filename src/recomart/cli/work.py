@@ -50,7 +50,7 @@ def _dates(command: Callable[..., None]) -> Callable[..., None]:
 @_dates
 @click.option("--only", multiple=True, metavar="STAGE", help="Only this stage; repeatable.")
 @click.pass_obj
-def run(context: Context, only: tuple[str, ...], **options: Any) -> None:
+def run(context: Context, /, only: tuple[str, ...], **options: Any) -> None:
     r"""Run the whole pipeline: what is done is skipped, what was cut off goes on.
 
     \b
@@ -84,13 +84,18 @@ def execute(context: Context, names: Sequence[str], *, force: bool = False, **da
 
 
 def run_and_tell(
-    loaded: Loaded, names: Sequence[str] = (), *, quiet: bool = False, force: bool = False, **days: Any
+    loaded: Loaded,
+    names: Sequence[str] = (),
+    *,
+    quiet: bool = False,
+    force: bool = False,
+    **days: Any,
 ) -> RunRecord:
     """Run stages with progress: a spinner on a terminal, plain lines elsewhere."""
+    from recomart.errors import NotFoundError
     from recomart.lake import Dates
     from recomart.pipeline import STAGES as TABLE
     from recomart.pipeline import run as run_pipeline
-    from recomart.errors import NotFoundError
 
     known = [stage.name for stage in TABLE]
     for name in names:

@@ -10,7 +10,7 @@ A version of a data set is a manifest and the immutable files it names.
 from recomart.lake.draft import Draft
 from recomart.lake.lake import Lake, folder_of, sha256_of
 from recomart.lake.lease import lease
-from recomart.lake.manifest import FileEntry, Manifest, Parent, hash_of
+from recomart.lake.manifest import FileEntry, Making, Manifest, Parent, hash_of
 from recomart.lake.objects import LocalObjects, Objects
 from recomart.lake.workbench import Dates, Workbench
 
@@ -20,6 +20,7 @@ __all__ = [
     "FileEntry",
     "Lake",
     "LocalObjects",
+    "Making",
     "Manifest",
     "Objects",
     "Parent",

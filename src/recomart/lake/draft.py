@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from recomart.lake.lake import Lake
-    from recomart.lake.manifest import Parent
+    from recomart.lake.manifest import Making, Parent
 
 ROW_GROUP = 262_144
 """Rows to a Parquet row group; batches are cut to it, so that bytes depend on rows alone."""
@@ -89,15 +89,10 @@ class Draft:
 
     def commit(
         self,
-        *,
-        key: str,
-        stage: str,
-        run_id: str,
+        making: Making,
         parents: Iterable[Parent] = (),
         counts: Mapping[str, int] | None = None,
         details: Mapping[str, JsonValue] | None = None,
-        settings_hash: str = "",
-        code_version: str = "",
     ) -> Manifest:
         """Publish the version. What was current before stays readable."""
         before = self.lake.find(self.dataset)
@@ -107,14 +102,10 @@ class Draft:
             layer=layer_of(self.dataset),
             number=1 if before is None else before.number + 1,
             version=content_version(files, details or {}),
-            key=key,
             files=files,
             columns=self.columns or (before.columns if before else {}),
             counts=dict(counts or {}),
-            stage=stage,
-            settings_hash=settings_hash,
-            code_version=code_version,
-            run_id=run_id,
+            **making.model_dump(),
             created_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             parents=tuple(parents),
             details=dict(details or {}),

@@ -45,7 +45,7 @@ class Lake:
         for layer in LAYERS:
             for key in self.objects.keys(layer):
                 parts = key.split("/")
-                if len(parts) == 4 and parts[2] == "manifests":  # noqa: PLR2004 - layer/name/manifests/n.json
+                if len(parts) == 4 and parts[2] == "manifests":
                     found.add(f"raw_{parts[1]}" if layer == "raw" else parts[1])
         return sorted(found)
 

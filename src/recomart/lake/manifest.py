@@ -35,21 +35,26 @@ class Parent(Record):
     version: str
 
 
-class Manifest(Record):
+class Making(Record):
+    """Who made a version, and of what kind: the same for all data sets of a stage's run."""
+
+    key: str = Field(description="hash of stage code, settings and parents: equal means done")
+    stage: str
+    run_id: str
+    settings_hash: str = ""
+    code_version: str = ""
+
+
+class Manifest(Making):
     """One committed version of a data set. No manifest, no data set."""
 
     name: str
     layer: str
     number: int = Field(ge=1, description="1, 2, 3, …; the latest is the current version")
     version: str = Field(description="hash of the content: same rows, same version")
-    key: str = Field(description="hash of stage code, settings and parents: equal means done")
     files: tuple[FileEntry, ...]
     columns: dict[str, str] = Field(default_factory=dict, description="column name to type")
     counts: dict[str, int] = Field(default_factory=dict, description="in, valid, quarantined, …")
-    stage: str
-    settings_hash: str = ""
-    code_version: str = ""
-    run_id: str
     created_at: str
     parents: tuple[Parent, ...] = ()
     details: dict[str, JsonValue] = Field(default_factory=dict)

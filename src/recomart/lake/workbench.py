@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from recomart.lake.draft import Draft
+from recomart.lake.manifest import Making
 from recomart.log import StageLog
 
 if TYPE_CHECKING:
@@ -95,16 +96,14 @@ class Workbench:
         details: Mapping[str, JsonValue] | None = None,
     ) -> Manifest:
         """Publish a draft under this run's name and key."""
-        return draft.commit(
+        making = Making(
             key=self.key,
             stage=self.stage,
             run_id=self.run_id,
-            parents=[parent.as_parent() for parent in parents],
-            counts=counts,
-            details=details,
             settings_hash=self.settings_hash,
             code_version=self.code_version,
         )
+        return draft.commit(making, [parent.as_parent() for parent in parents], counts, details)
 
     def write(
         self,

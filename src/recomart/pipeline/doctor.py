@@ -1,4 +1,4 @@
-"""Is this machine fit, are the settings right, is the lake whole?"""
+"""The examination of a machine, its settings and its lake."""
 
 from __future__ import annotations
 
@@ -96,4 +96,5 @@ def _lake(loaded: Loaded, *, verify: bool) -> Iterator[Finding]:
             yield Finding(f"data set {name}", ok=False, found=error.cause, remedy=error.remedy)
         else:
             told = f"{manifest.rows:,} rows in {len(manifest.files)} files"
-            yield Finding(f"data set {name}", True, told + (", verified" if verify else ""))
+            told += ", verified" if verify else ""
+            yield Finding(f"data set {name}", ok=True, found=told)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -65,7 +64,7 @@ def _replace(target: Path, data: bytes) -> Path:
     """Write aside and move into place, so that no reader sees half a page."""
     aside = target.with_name(f".{uuid4().hex}.partial")
     aside.write_bytes(data)
-    os.replace(aside, target)
+    aside.replace(target)
     return target
 
 

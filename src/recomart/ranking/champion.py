@@ -43,6 +43,24 @@ class Recommendation:
     reason: str
 
 
+@dataclass(frozen=True)
+class Shop:
+    """What an answer needs beside the model.
+
+    users    string, the id map
+    items    item_id, title, category_id, price, available; in the order of the id map
+    history  confidence weights, shape (n_users, n_items)
+    types    int8, what a user did most strongly, parallel to the entries of `history`
+    popular  int32, most popular items, best first
+    """
+
+    users: pa.Array
+    items: pa.Table
+    history: csr_array
+    types: NDArray[np.int8]
+    popular: NDArray[np.int32]
+
+
 class Champion:
     """A fitted model with the id maps, histories and titles it needs to answer.
 
@@ -50,24 +68,10 @@ class Champion:
     now, and a list that the model cannot fill is filled with it.
     """
 
-    def __init__(
-        self,
-        model: Recommender,
-        name: str,
-        users: pa.Array,
-        items: pa.Table,
-        history: csr_array,
-        types: NDArray[np.int8],
-        popular: NDArray[np.int32],
-        version: str = "",
-    ) -> None:
+    def __init__(self, model: Recommender, name: str, shop: Shop, version: str = "") -> None:
         self.model = model
         self.name = name
-        self.users = users
-        self.items = items
-        self.history = history
-        self.types = types
-        self.popular = popular
+        self.shop = shop
         self.version = version
 
     @classmethod
@@ -82,28 +86,19 @@ class Champion:
             shape=(len(users), len(items)),
         )
         popular = np.load(io.BytesIO(lake.read(DATASET, "popular.npz")), allow_pickle=False)
-        return cls(
-            read_model(lake, DATASET),
-            str(manifest.details["model"]),
-            users,
-            items,
-            history,
-            arrays["types"],
-            popular["items"],
-            manifest.version,
-        )
+        shop = Shop(users, items, history, arrays["types"], popular["items"])
+        name = str(manifest.details["model"])
+        return cls(read_model(lake, DATASET), name, shop, manifest.version)
 
-    def recommend(
-        self, user_id: str, n: int, *, exclude_seen: bool = True
-    ) -> list[Recommendation]:
+    def recommend(self, user_id: str, n: int, *, exclude_seen: bool = True) -> list[Recommendation]:
         """Rank `n` items for a user, best first; fewer only if the catalogue has fewer."""
-        row = _find(self.users, user_id)
-        history = self.history[[row]] if row >= 0 else self._no_history()
+        row = _find(self.shop.users, user_id)
+        history = self.shop.history[[row]] if row >= 0 else self._no_history()
         if history.nnz == 0:
             return self._popular(n, "popular now; nothing is known of this user yet")
         top = self.model.recommend(history, n, exclude_seen=exclude_seen)
         chosen = [(int(i), float(s)) for i, s in zip(top.items[0], top.scores[0], strict=True)]
-        types = self.types[self.history.indptr[row] : self.history.indptr[row + 1]]
+        types = self.shop.types[self.shop.history.indptr[row] : self.shop.history.indptr[row + 1]]
         lines = [
             self._line(rank, item, score, self.name, self._reason(history, types, item))
             for rank, (item, score) in enumerate(chosen, start=1)
@@ -114,7 +109,7 @@ class Champion:
 
     def similar(self, item_id: str, n: int) -> list[Recommendation]:
         """Rank `n` items by their likeness to one; for an item not known: what is popular now."""
-        index = _find(self.items["item_id"], item_id)
+        index = _find(self.shop.items["item_id"], item_id)
         if index < 0:
             return self._popular(n, f"popular now; the item {item_id!r} is not known")
         top = self.model.similar_items(np.array([index], dtype=np.int32), n)
@@ -128,17 +123,17 @@ class Champion:
 
     def history_of(self, user_id: str, n: int) -> list[tuple[str, str]]:
         """Return what a user did, strongest first: (what, title)."""
-        row = _find(self.users, user_id)
+        row = _find(self.shop.users, user_id)
         if row < 0:
             return []
-        span = slice(self.history.indptr[row], self.history.indptr[row + 1])
-        order = np.argsort(-self.history.data[span], kind="stable")[:n]
-        items, types = self.history.indices[span][order], self.types[span][order]
+        span = slice(self.shop.history.indptr[row], self.shop.history.indptr[row + 1])
+        order = np.argsort(-self.shop.history.data[span], kind="stable")[:n]
+        items, types = self.shop.history.indices[span][order], self.shop.types[span][order]
         pairs = zip(types, items, strict=True)
         return [(_did(kind), self._title(int(item))) for kind, item in pairs]
 
     def _no_history(self) -> csr_array:
-        return csr_array((1, len(self.items)), dtype=np.float32)
+        return csr_array(np.zeros((1, len(self.shop.items)), dtype=np.float32))
 
     def _reason(self, history: csr_array, types: NDArray[np.int8], item: int) -> str:
         """Name the history items that speak most for an item."""
@@ -153,10 +148,10 @@ class Champion:
     def _popular(self, n: int, reason: str, without: Iterable[int] = ()) -> list[Recommendation]:
         """Rank what is popular now; after it, the rest of the catalogue in its order."""
         left_out = set(without)
-        order = [i for i in self.popular.tolist() if i not in left_out]
+        order = [i for i in self.shop.popular.tolist() if i not in left_out]
         if len(order) < n:
             known = {*order, *left_out}
-            order += [i for i in range(len(self.items)) if i not in known][: n - len(order)]
+            order += [i for i in range(len(self.shop.items)) if i not in known][: n - len(order)]
         return [
             self._line(rank, item, None, "popularity", reason)
             for rank, item in enumerate(order[:n], start=1)
@@ -171,7 +166,7 @@ class Champion:
     def _line(
         self, rank: int, item: int, score: float | None, source: str, reason: str
     ) -> Recommendation:
-        row = {name: self.items[name][item].as_py() for name in self.items.column_names}
+        row = {name: self.shop.items[name][item].as_py() for name in self.shop.items.column_names}
         return Recommendation(
             rank=rank,
             item_id=row["item_id"],
@@ -184,17 +179,17 @@ class Champion:
         )
 
     def _title(self, item: int) -> str:
-        title = self.items["title"][item].as_py()
-        return str(title if title is not None else self.items["item_id"][item].as_py())
+        title = self.shop.items["title"][item].as_py()
+        return str(title if title is not None else self.shop.items["item_id"][item].as_py())
 
 
 def typical_users(champion: Champion, n: int) -> Sequence[str]:
     """Return users with middling histories, spread evenly: whom a demonstration should show."""
-    lengths = np.diff(champion.history.indptr)
+    lengths = np.diff(champion.shop.history.indptr)
     rows = np.argsort(-lengths, kind="stable")
     rows = rows[lengths[rows] > 0]
     places = np.linspace(0, len(rows) - 1, num=min(n, len(rows)) + 2, dtype=int)[1:-1]
-    return [champion.users[int(rows[place])].as_py() for place in places]
+    return [champion.shop.users[int(rows[place])].as_py() for place in places]
 
 
 def _at_rank(line: Recommendation, rank: int) -> Recommendation:

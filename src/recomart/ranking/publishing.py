@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-from scipy.sparse import csr_array
 
 from recomart.models.artefact import pack, save
 from recomart.models.popularity import Popularity
@@ -70,7 +69,7 @@ def _history(data: EventArrays, known: Interactions) -> bytes:
 
 def _popular(known: Interactions) -> NDArray[np.int32]:
     n = min(N_POPULAR, known.shape[1])
-    nobody = csr_array((1, known.shape[1]), dtype=np.float32)
+    nobody = known.weights[[0]] * 0
     top = Popularity().fit(known).recommend(nobody, n)
     return top.items[0][top.items[0] >= 0]
 

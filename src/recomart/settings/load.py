@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from recomart.errors import SettingsError
 from recomart.settings.sections import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PREFIX = "RECOMART_"
 FILE_NAME = "recomart.yaml"
@@ -136,14 +138,14 @@ def _from_environment(environment: Mapping[str, str]) -> list[tuple[Key, str]]:
     return found
 
 
-def _scalar(text: str) -> Any:
+def _scalar(text: str) -> object:
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError:
         return text
 
 
-def _put(tree: dict[str, Any], key: Key, value: Any) -> None:
+def _put(tree: dict[str, Any], key: Key, value: object) -> None:
     for word in key[:-1]:
         below = tree.setdefault(word, {})
         if not isinstance(below, dict):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import codecs
-import glob
 import gzip
 import hashlib
 import re
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 import pyarrow as pa
 
@@ -47,10 +46,10 @@ def find_files(source: CsvSource, pattern: Path) -> list[Found]:
 
     `pattern` is the source's path made absolute: a file, a folder or a glob.
     """
-    text = str(pattern)
     if pattern.is_dir():
-        text = str(pattern / "*")
-    paths = sorted(Path(p) for p in glob.glob(text, recursive=True))
+        pattern /= "*"
+    root = Path(pattern.anchor)
+    paths = sorted(root.glob(str(pattern.relative_to(root))))
     files = [path for path in paths if path.is_file() and not path.name.startswith(".")]
     if not files:
         raise SourceFileError(
@@ -168,7 +167,7 @@ def _unpack(path: Path, compression: str) -> Iterator[bytes]:
 def open_unpacked(path: Path, compression: str) -> IO[bytes]:
     """Open the unpacked bytes of a file; ``""`` is a plain one."""
     if compression == "gz":
-        return gzip.open(path, "rb")
+        return cast("IO[bytes]", gzip.open(path, "rb"))
     if compression == "zst":
-        return pa.CompressedInputStream(pa.OSFile(str(path)), "zstd")  # type: ignore[no-any-return]
+        return cast("IO[bytes]", pa.CompressedInputStream(pa.OSFile(str(path)), "zstd"))
     return path.open("rb")

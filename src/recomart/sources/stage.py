@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from recomart.errors import RecomartError
 from recomart.lake import Draft, FileEntry, Manifest, folder_of, sha256_of
@@ -60,7 +60,7 @@ class Intake:
 
     def take_files(self, source: CsvSource) -> None:
         """Take every file that was not taken yet."""
-        stamps = {tuple(s) for e in self.draft.files.values() for s in e.details["known_as"]}
+        stamps = {stamp for entry in self.draft.files.values() for stamp in _known_as(entry)}
         for found in find_files(source, self.bench.loaded.path(source.path)):
             if found.date and not self.bench.dates.include(found.date):
                 continue
@@ -175,6 +175,12 @@ class Intake:
         total = sum(entry.rows for entry in self.draft.files.values())
         self.bench.commit(self.draft, counts={"in": total, "new": self.n_rows})
         self.bench.log.info("rows_ingested", rows=self.n_rows, files=self.n_files, source=self.name)
+
+
+def _known_as(entry: FileEntry) -> list[tuple[str, int, int]]:
+    """Return the stamps of the files that these bytes were found in."""
+    stamps = cast("list[tuple[str, int, int]]", entry.details["known_as"])
+    return [(path, size, changed) for path, size, changed in stamps]
 
 
 def _with_details(entry: FileEntry, **details: JsonValue) -> FileEntry:
