@@ -6,6 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from recomart.engines import connect
+from recomart.lake import Lake, LocalObjects, Workbench
+from recomart.settings import EngineSettings, Loaded, Settings
+
 settings.register_profile("recomart", deadline=None, max_examples=50)
 settings.load_profile("recomart")
 
@@ -13,3 +17,22 @@ settings.load_profile("recomart")
 @pytest.fixture
 def rng():
     return np.random.default_rng(20260101)
+
+
+@pytest.fixture
+def make_bench(tmp_path):
+    """Make a workbench over a lake in `tmp_path`; the same lake each time."""
+
+    def make(stage="prepare", settings=None, folder=tmp_path, **options):
+        options = {"run_id": "r1", "now_us": 1_767_225_600_000_000, "key": "k", **options}
+        lake = Lake(LocalObjects(folder / "lake"))
+        con = connect(EngineSettings(threads=2), folder / "lake" / ".spill")
+        loaded = Loaded(settings or Settings(), folder)
+        return Workbench(lake, con, loaded, stage, **options)
+
+    return make
+
+
+@pytest.fixture
+def bench(make_bench):
+    return make_bench()

@@ -120,7 +120,8 @@ def _write_parquet(path: Path, batches: pa.RecordBatchReader) -> int:
         path, batches.schema, compression="zstd", compression_level=1, write_page_checksum=True
     ) as writer:
         for table in _even(batches):
-            writer.write_table(table, row_group_size=ROW_GROUP)
+            # an engine's own integer may be wider than the type the expression promised
+            writer.write_table(table.cast(batches.schema), row_group_size=ROW_GROUP)
             n_rows += table.num_rows
     return n_rows
 
