@@ -2,6 +2,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from recomart.engines import connect
 from recomart.quality.profile import N_BINS, profile_table
 from recomart.settings import EngineSettings

@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from recomart.errors import IntegrityError
 from recomart.lake import FileEntry, Manifest
 from recomart.quality.report_counts import count_source, outcome_of

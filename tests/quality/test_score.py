@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from recomart.quality.score import WEIGHTS, overall, score_of
 
 n_rows = st.integers(0, 10_000)

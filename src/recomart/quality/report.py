@@ -11,7 +11,6 @@ from recomart.quality.contract import rules_of
 from recomart.quality.profile import Part, TableProfile, profile_table
 from recomart.quality.report_counts import NOTHING, Outcome, SourceCounts, count_source
 from recomart.quality.score import FORMULA, Score, overall, score_of
-from recomart.settings import CsvSource
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -27,7 +26,7 @@ KEYS = {
 }
 """Columns that always matter to the score, by what the source holds."""
 ATTRIBUTES = ("title", "description", "category_id", "price", "image")
-"""Columns that matter where a source fills them; a view rightly has no quantity, say."""
+"""Columns that may matter, too; others are rightly empty at times (a view has no quantity)."""
 N_SAMPLES = 20
 """Quarantined rows shown for each rule."""
 MAX_RAW = 240
@@ -145,23 +144,28 @@ def quarantined_samples(bench: Workbench, name: str) -> list[Sample]:
     return [Sample.model_validate(row) for row in rows.to_pylist()]
 
 
-def columns_that_matter(source: Source) -> list[str]:
-    """Name the columns of valid rows whose empty cells lower the score."""
-    filled = set(source.columns) if isinstance(source, CsvSource) else set(ATTRIBUTES)
-    return [*KEYS[source.holds], *(name for name in ATTRIBUTES if name in filled)]
+def columns_that_matter(source: Source, profile: TableProfile) -> dict[str, int]:
+    """Return the columns whose empty cells lower the score, and how many are empty.
+
+    Always the keys; attributes if the settings name them, and of a catalogue all it fills.
+    """
+    nulls = {column.name: column.nulls for column in profile.columns}
+    named = {*KEYS[source.holds], *source.columns}
+    if source.holds == "catalogue":
+        named |= {name for name, n in nulls.items() if n < profile.rows}
+    return {name: nulls[name] for name in (*KEYS[source.holds], *ATTRIBUTES) if name in named}
 
 
 def _source(bench: Workbench, name: str, source: Source, manifest: Manifest) -> SourceQuality:
     counts = count_source(name, manifest, rules_of(source))
     profile = profile_table(bench.con, bench.read(manifest.name))
-    nulls = {column.name: column.nulls for column in profile.columns}
+    nulls = columns_that_matter(source, profile)
     rows = counts.rows
-    matter = {column: nulls[column] for column in columns_that_matter(source) if column in nulls}
     return SourceQuality(
         name=name,
         holds=source.holds,
         version=manifest.version,
-        score=score_of(rows.valid, rows.quarantined, rows.duplicates, matter),
+        score=score_of(rows.valid, rows.quarantined, rows.duplicates, nulls),
         counts=counts,
         profile=profile,
     )

@@ -1,0 +1,226 @@
+"""Write docs/reference/*.md from the code: settings, errors, data sets.
+
+    python scripts/reference.py
+
+What the code knows is not written twice: a test fails while a page differs from what this
+script would write.
+"""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from recomart import errors, vocabulary
+from recomart.models.registry import MODELS
+from recomart.pipeline.stages import STAGES
+from recomart.settings import sources
+from recomart.settings.sections import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from pydantic.fields import FieldInfo
+
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
+NOTE = "<!-- Written by scripts/reference.py; change the code, then run it. -->"
+PARTS = (
+    sources.CsvSource,
+    sources.RestSource,
+    sources.Column,
+    sources.Replace,
+    sources.CsvDialect,
+    sources.Contract,
+    sources.Rule,
+)
+"""What stands under `sources:`, outermost first."""
+BOUNDS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
+
+
+def settings_page() -> str:
+    """Describe every setting: the branches of the tree, the parts of a source, the models."""
+    branches = {
+        name: field.annotation
+        for name, field in Settings.model_fields.items()
+        if inspect.isclass(field.annotation) and issubclass(field.annotation, BaseModel)
+    }
+    plain = {name: f for name, f in Settings.model_fields.items() if name not in branches}
+    return _page(
+        "Settings",
+        "All keys of `recomart.yaml`. How the file, the environment and flags come together is "
+        "told in [the guide](../guide/settings.md).",
+        "## At the top",
+        _fields(plain),
+        *(block for name, model in branches.items() for block in _model(f"`{name}`", model)),
+        *(block for part in PARTS for block in _model(_title_of(part), part)),
+        "## `models.parameters`",
+        "Hyper-parameters by model, as in `parameters: {rp3beta: {beta: 0.4}}`.",
+        *(b for name, kind in MODELS.items() for b in _model(f"`{name}`", kind.config, level=3)),
+    )
+
+
+def errors_page() -> str:
+    """Describe every error: code, exit status, meaning."""
+    rows = [
+        (f"`{kind.code}`", f"`{kind.__name__}`", str(kind.exit_status), _first_line(kind))
+        for kind in sorted(_errors(errors.RecomartError), key=lambda kind: kind.code)
+    ]
+    return _page(
+        "Errors",
+        "Every error has a stable code, a cause and a remedy, printed on two lines; the exit "
+        "status tells a script what kind it was. Anything else that ends the program is a fault "
+        "of RecoMart: please report it.",
+        _table(("code", "class", "exit status", "meaning"), rows),
+        "Status 0 means done, and 2 is also what a mistyped command or option ends with. Code "
+        "that catches `RecomartError` catches them all; `cause`, `remedy` and `code` are its "
+        "attributes.",
+    )
+
+
+def data_sets_page() -> str:
+    """Describe every data set: who writes it, its layer, its columns."""
+    rows = [
+        (f"`{_placeholder(name)}`", vocabulary.layer_of(name), f"`{stage.name}`", stage.says)
+        for stage in STAGES
+        for name in stage.writes
+    ]
+    kinds = vocabulary.COLUMNS_OF.items()
+    return _page(
+        "Data sets",
+        "Each is a line of versions in the lake (see [storage](../guide/storage.md)). Times are "
+        "integer microseconds since 1970 in UTC, as the ending `_us` says; ids are strings.",
+        _table(("data set", "layer", "stage", "the stage in words"), rows),
+        *(
+            b
+            for kind, columns in kinds
+            for b in _columns(f"`valid_SOURCE` that holds {kind}", columns)
+        ),
+        *_columns("`quarantined_SOURCE`", vocabulary.QUARANTINE_COLUMNS),
+        *_columns("`events`", vocabulary.PREPARED_COLUMNS),
+    )
+
+
+def pages() -> dict[str, str]:
+    """Return every page by its file name."""
+    return {
+        "settings.md": settings_page(),
+        "errors.md": errors_page(),
+        "data-sets.md": data_sets_page(),
+    }
+
+
+def _page(title: str, *blocks: str) -> str:
+    return "\n\n".join([f"# {title}", NOTE, *blocks]) + "\n"
+
+
+def _model(title: str, model: type[BaseModel], level: int = 2) -> Iterator[str]:
+    yield f"{'#' * level} {title}"
+    yield from map(_prose, inspect.cleandoc(model.__doc__ or "").split("\n\n"))
+    yield _fields(model.model_fields)
+
+
+def _prose(paragraph: str) -> str:
+    """Keep the columns of a list of words; run other lines together."""
+    return f"```text\n{paragraph}\n```" if "  " in paragraph else paragraph.replace("\n", " ")
+
+
+def _fields(fields: dict[str, FieldInfo]) -> str:
+    rows = [
+        (f"`{field.alias or name}`", type_of(field), _default(field), field.description or "")
+        for name, field in fields.items()
+    ]
+    return _table(("key", "type", "default", "meaning"), rows)
+
+
+def type_of(field: FieldInfo) -> str:
+    """Say a field's type and bounds in words."""
+    bounds = [
+        f"{sign} {getattr(each, name)}"
+        for each in field.metadata
+        for name, sign in BOUNDS.items()
+        if getattr(each, name, None) is not None
+    ]
+    return " ".join([_words(field.annotation), *bounds])
+
+
+def _words(kind: object) -> str:
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return ", ".join(f"`{each}`" for each in inner)
+    if origin in (Union, UnionType):
+        return " or ".join("null" if each is NoneType else _words(each) for each in inner)
+    if origin is tuple:
+        return f"list of {_words(inner[0])}"
+    if origin is dict:
+        return f"mapping to {_words(inner[1])}"
+    if origin is typing.Annotated:
+        return _words(inner[0])
+    return {"str": "text", "bool": "yes or no", "int": "integer", "float": "number"}.get(
+        getattr(kind, "__name__", ""), getattr(kind, "__name__", "any value")
+    )
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.get_default(call_default_factory=True)
+    if value is PydanticUndefined:
+        return "required"
+    if isinstance(value, BaseModel) or value in ((), {}):
+        return ""
+    if isinstance(value, tuple):
+        return ", ".join(f"`{each}`" for each in value)
+    if isinstance(value, dict):
+        return ", ".join(f"`{key}: {each}`" for key, each in value.items())
+    return f"`{'null' if value is None else value}`" if value != "" else '`""`'
+
+
+def _title_of(part: type[BaseModel]) -> str:
+    return {
+        "CsvSource": "`sources.NAME`, `kind: csv`",
+        "RestSource": "`sources.NAME`, `kind: rest`",
+        "Column": "`columns.NAME`",
+        "Replace": "an entry of `replace`, and `when`",
+        "CsvDialect": "`dialect`",
+        "Contract": "`contract`",
+        "Rule": "an entry of `contract.rules`",
+    }[part.__name__]
+
+
+def _errors(kind: type[errors.RecomartError]) -> list[type[errors.RecomartError]]:
+    return [kind, *(each for below in kind.__subclasses__() for each in _errors(below))]
+
+
+def _first_line(kind: type) -> str:
+    return inspect.cleandoc(kind.__doc__ or "").split("\n", maxsplit=1)[0]
+
+
+def _placeholder(name: str) -> str:
+    return name.replace("*source", "SOURCE").replace("*model", "MODEL")
+
+
+def _columns(title: str, columns: dict[str, str]) -> Iterator[str]:
+    yield f"## {title}"
+    yield _table(("column", "type"), [(f"`{name}`", kind) for name, kind in columns.items()])
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    escaped = ([cell.replace("|", "\\|") for cell in line] for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in escaped)
+
+
+def main() -> None:
+    """Write the pages and say which."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+        print(f"docs/reference/{name}")
+
+
+if __name__ == "__main__":
+    main()
