@@ -1,6 +1,9 @@
 import itertools
 import json
 import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 
 import pytest
 
@@ -278,3 +281,73 @@ def test_what_is_not_json_is_a_value_error(body):
 
 def test_the_list_may_stand_under_a_key():
     assert items_of(b'{"products": [{"id": 1}]}', "products") == [{"id": 1}]
+
+
+@contextmanager
+def answering(status, headers, body=b'[{"id": 1}]'):
+    """A server that always says the same."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(dict(self.headers))
+            self.send_response(status)
+            for name, value in {"Content-Type": "application/json", **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    asked = []
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/products", asked
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "said"),
+    [
+        (200, {"Link": '<http://elsewhere.example/p?token=t>; rel="next"'}, "at another server"),
+        (200, {"Link": '<http://a:b>; rel="next"'}, "no address"),
+        (302, {"Location": "http://a:b"}, None),
+        (302, {}, "HTTP 302"),
+        (401, {}, "HTTP 401"),
+        (404, {}, "HTTP 404"),
+        (204, {}, "HTTP 204"),
+        (200, {"Content-Encoding": "gzip"}, None),
+    ],
+)
+def test_odd_answers_end_in_a_typed_error(status, headers, said):
+    kind = UnavailableError if said is None else BadInputError
+    with answering(status, headers) as (url, _), pytest.raises(kind, match=said):
+        fetch_catalogue(source(url, paging="link"), sleep=lambda _: None)
+
+
+def test_media_types_that_end_in_json_are_json():
+    with answering(200, {"Content-Type": "application/vnd.shop+json; charset=utf-8"}) as (url, _):
+        assert fetch_catalogue(source(url)).rows == 1
+
+
+def test_headers_of_the_source_are_sent():
+    with answering(200, {}) as (url, asked):
+        fetch_catalogue(source(url, headers={"x-key": "hunter2", "x-name": "Zoë"}))
+
+    assert asked[0]["x-key"] == "hunter2"
+    assert asked[0]["x-name"].encode("latin-1") == "Zoë".encode()
+
+
+@pytest.mark.parametrize("headers", [{"x-key": "hunter2\nx: y"}, {"x kéy": "hunter2"}])
+def test_a_header_that_cannot_be_sent_is_not_shown(headers):
+    with answering(200, {}) as (url, asked):
+        with pytest.raises(BadInputError, match="cannot be sent") as refused:
+            fetch_catalogue(source(url, headers=headers))
+
+        assert asked == []
+    assert "hunter2" not in str(refused.value)

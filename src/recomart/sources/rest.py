@@ -233,6 +233,11 @@ class _Fetch:
         with _Cut(left).armed() as cut:
             try:
                 response, body = self._stream(url, min(left, self.source.timeout_s), cut)
+            except httpx.LocalProtocolError:  # its text holds the header
+                raise BadInputError(
+                    f"{_shown(url)} was not asked: a header of the source cannot be sent.",
+                    remedy="Take line breaks and odd characters out of `headers`.",
+                ) from None
             except httpx.RequestError as error:
                 said = f"{type(error).__name__}: {error}".rstrip(": ")
                 raise (late if cut.fired else _PassingError(said)) from None
@@ -298,8 +303,8 @@ def _check_head(response: httpx.Response) -> None:
     if status in TRY_AGAIN:
         wait = _retry_after(response.headers.get("retry-after"))
         raise _PassingError(f"HTTP {status} {response.reason_phrase}", retry_after=wait)
-    if response.is_redirect:
-        target = _shown(response.request.url.join(response.headers["location"]))
+    if response.next_request is not None:
+        target = _shown(response.next_request.url)
         raise BadInputError(
             f"{address} redirects to {target}, which is not followed: headers could leak.",
             remedy=f"Set `url` of the source to {target} if you trust it.",
@@ -361,9 +366,13 @@ def _retry_after(value: str | None) -> float | None:
 
 def _client(source: RestSource) -> httpx.Client:
     """One connection a request, so that `_Cut` knows it; no proxy between us and ourselves."""
-    secret = {name: value.get_secret_value() for name, value in source.headers.items()}
+    secret = {
+        name.encode("ascii", "replace"): value.get_secret_value().encode()
+        for name, value in source.headers.items()
+    }
+    plain = {b"accept": b"application/json", b"accept-encoding": b"identity"}
     return httpx.Client(
-        headers={"accept": "application/json", "accept-encoding": "identity", **secret},
+        headers={**plain, **secret},
         limits=httpx.Limits(max_keepalive_connections=0),
         trust_env=httpx.URL(source.url).host not in LOOPBACK,
     )
@@ -395,7 +404,13 @@ def _next(source: RestSource, page: _Page, n_pages: int, rows: int) -> httpx.URL
         return page.url.copy_set_param("page", n_pages + 1)
     if source.paging == "none" or page.next_link is None:
         return None
-    link = page.url.join(page.next_link)
+    try:
+        link = page.url.join(page.next_link)
+    except httpx.InvalidURL:
+        raise BadInputError(
+            f"{_shown(page.url)} links to a next page that has no address.",
+            remedy="The answer is broken at its source: ask who runs the server.",
+        ) from None
     if (link.scheme, link.netloc) != (page.url.scheme, page.url.netloc):
         raise BadInputError(
             f"{_shown(page.url)} links to its next page at another server, {_shown(link)}.",

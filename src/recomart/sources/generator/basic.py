@@ -47,7 +47,7 @@ def write_basic(folder: Path, spec: ShopSpec) -> GeneratedShop:
     dirt = _dirt(spec)
     days, n_rows = _write_events(folder / "events", spec, stock, events, dirt)
     ratings = _ratings(spec, stock, events)
-    _write_ratings(folder / "ratings.csv", ratings)
+    _write_ratings(folder / "ratings.csv", spec, ratings)
     products = _products(spec, stock, ratings)
     lines = ",\n".join(json.dumps(product, ensure_ascii=False) for product in products)
     (folder / "products.json").write_bytes(f"[{lines}]\n".encode())
@@ -104,7 +104,7 @@ def _event_columns(spec: ShopSpec, stock: Stock, events: Events) -> dict[str, pa
     carted, bought = events.stage >= 2, events.stage >= 3
     columns = (
         numbered("e", np.arange(n), len(str(n))),
-        numbered("u", events.user + 1, len(str(spec.n_users))),
+        _user_ids(spec, events.user),
         pa.array(events.item + 1).cast(pa.string()),
         taken(list(STAGES), events.stage),
         iso(events.time_ms),
@@ -114,6 +114,10 @@ def _event_columns(spec: ShopSpec, stock: Stock, events: Events) -> dict[str, pa
         only_where(carted, money(cents)),
     )
     return dict(zip(EVENT_COLUMNS, columns, strict=True))
+
+
+def _user_ids(spec: ShopSpec, users: Ints) -> pa.Array:
+    return numbered("u", users + 1, len(str(spec.n_users)))
 
 
 # --- ratings --------------------------------------------------------------------------------
@@ -130,17 +134,17 @@ def _ratings(spec: ShopSpec, stock: Stock, events: Events) -> dict[str, Ints]:
     _, first = np.unique(user * spec.n_items + item, return_index=True)
     kept = first[time_ms[first] < spec.start_ms + spec.days * DAY_MS]
     kept = kept[np.argsort(time_ms[kept], kind="stable")]
-    width = np.full(len(kept), len(str(spec.n_users)))
     return {
-        "user": user[kept], "item": item[kept], "stars": stars[kept],
-        "time_ms": time_ms[kept], "width": width,
-    }  # fmt: skip
+        "user": user[kept],
+        "item": item[kept],
+        "stars": stars[kept],
+        "time_ms": time_ms[kept],
+    }
 
 
-def _write_ratings(path: Path, ratings: dict[str, Ints]) -> None:
-    width = int(ratings["width"][0]) if len(ratings["width"]) else 1
+def _write_ratings(path: Path, spec: ShopSpec, ratings: dict[str, Ints]) -> None:
     columns = {
-        "user_id": numbered("u", ratings["user"] + 1, width),
+        "user_id": _user_ids(spec, ratings["user"]),
         "item_id": pa.array(ratings["item"] + 1).cast(pa.string()),
         "rating": pa.array(ratings["stars"]).cast(pa.string()),
         "occurred_at": iso(ratings["time_ms"]),
@@ -176,12 +180,12 @@ def _products(spec: ShopSpec, stock: Stock, ratings: dict[str, Ints]) -> list[di
 def _words(shelf: int, place: int, price: float) -> dict[str, Any]:
     """Title, price, description, category and brand of the item at a place of its shelf."""
     leaf, style = LEAVES[shelf // N_STYLES], shelf % N_STYLES
-    choices = (leaf.nouns, leaf.materials, COLOURS[style])
-    n_titles = len(leaf.nouns) * len(leaf.materials) * len(COLOURS[style])
-    number, series = (place * STEP + shelf) % n_titles, place // n_titles
-    noun, material, colour = (
-        words[k] for words, k in zip(choices, np.unravel_index(number, (3, 5, 6)), strict=True)
-    )
+    nouns, materials, colours = leaf.nouns, leaf.materials, COLOURS[style]
+    n_titles = len(nouns) * len(materials) * len(colours)
+    series, nth = divmod(place, n_titles)
+    rest, noun_at = divmod((nth * STEP + shelf) % n_titles, len(nouns))
+    colour_at, material_at = divmod(rest, len(materials))
+    noun, material, colour = nouns[noun_at], materials[material_at], colours[colour_at]
     brand = BRANDS[style][place % len(BRANDS[style])]
     title = f"{material} {noun}, {colour}" + (f", No. {series + 1}" if series else "")
     return {

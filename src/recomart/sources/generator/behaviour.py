@@ -90,9 +90,12 @@ def simulate(spec: ShopSpec, stock: Stock) -> Events:
 
 
 def _touches_needed(n_events: int, funnel: Funnel) -> int:
-    """Touches that surely bring `n_events` events: each is a view, half of the clicks come too."""
+    """Touches that bring `n_events` events: each is a view, and a third of them a click at least.
+
+    Where the numbers are small, chance is not relied upon.
+    """
     per_touch = 1.0 if funnel.click is None else 1.0 + funnel.click[1]
-    return int(n_events / per_touch) + 1
+    return min(n_events, int(n_events / per_touch + 4 * n_events**0.5) + 1)
 
 
 def _reached(rng: np.random.Generator, funnel: Funnel, to_taste: Bools, may_cancel: Bools) -> Bools:

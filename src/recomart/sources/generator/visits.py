@@ -64,7 +64,7 @@ def make_visits(spec: ShopSpec, n_touches: int, session_length: float) -> Visits
     before = (total - gap)[ends - length]
     start = _starts(rng, spec, when)
     lasts = total[ends - 1] - before + CHECKOUT_MS
-    start = np.minimum(start, spec.start_ms + spec.days * DAY_MS - lasts - 1)
+    start = np.minimum(start, spec.start_ms + spec.days * DAY_MS - lasts - 1_000)
     start = np.maximum(start, spec.start_ms)
     return Visits(
         user=user,
