@@ -149,7 +149,10 @@ def test_a_second_writer_is_refused_until_the_first_is_gone(tmp_path):
         [sys.executable, "-c", HOLD, str(root)], stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(LakeBusyError, match=f"other-run, process {holder.pid}"), lease(root, "r"):
+        with (
+            pytest.raises(LakeBusyError, match=f"other-run, process {holder.pid}"),
+            lease(root, "r"),
+        ):
             pass
         holder.kill()
 

@@ -55,9 +55,11 @@ def load_settings(
     path = _file_to_read(file)
     tree: dict[str, Any] = {}
     origins: dict[Key, str] = {}
+    places: dict[Key, str] = {}
     if path:
         tree, lines = _read_yaml(path)
-        origins.update({key: f"{path.name}:{line}" for key, line in lines.items()})
+        places.update({key: f"{path.name}:{line}" for key, line in lines.items()})
+        origins.update({key: place for key, place in places.items() if not _is_branch(tree, key)})
     for key, text in _from_environment(os.environ if environment is None else environment):
         _put(tree, key, _scalar(text))
         origins[key] = f"environment {PREFIX}{'__'.join(key).upper()}"
@@ -68,7 +70,7 @@ def load_settings(
     try:
         return Loaded(Settings.model_validate(tree), folder.resolve(), origins)
     except ValidationError as error:
-        raise _explain(error, Loaded(Settings(), folder, origins)) from None
+        raise _explain(error, Loaded(Settings(), folder, {**places, **origins})) from None
 
 
 def _file_to_read(file: Path | None) -> Path | None:
@@ -145,6 +147,13 @@ def _scalar(text: str) -> object:
         return text
 
 
+def _is_branch(tree: object, key: Key) -> bool:
+    """Tell whether further keys stand below a key; a list is one value."""
+    for word in key:
+        tree = tree.get(word) if isinstance(tree, dict) else None
+    return isinstance(tree, dict)
+
+
 def _put(tree: dict[str, Any], key: Key, value: object) -> None:
     for word in key[:-1]:
         below = tree.setdefault(word, {})
@@ -156,7 +165,8 @@ def _put(tree: dict[str, Any], key: Key, value: object) -> None:
 
 def _explain(error: ValidationError, loaded: Loaded) -> SettingsError:
     """Turn what Pydantic found first into: key, file and line, cause, fix."""
-    found = error.errors()[0]
+    # an unknown word comes first: it explains the missing one that it was meant to be
+    found = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
     # tags of a union ("csv") stand in Pydantic's location but not in the file
     key = tuple(str(word) for word in found["loc"] if word not in ("csv", "rest", "[key]"))
     more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
