@@ -32,10 +32,10 @@ def demonstrate(context: Context, folder: Path, n_users: int, seed: int) -> None
         settings.write_text(template_text("demo"), encoding="utf-8")
     products = json.loads((shop / "products.json").read_text(encoding="utf-8"))
     with serve_catalogue(products) as server:
-        address = f"sources.catalogue.url={server.url}/products"
+        address = f"sources.catalogue.url={server.url}"
         loaded = Context(str(settings), (*context.flags, address)).load()
         if not context.as_json:
-            click.echo(f"Catalogue served at {server.url}/products\n")
+            click.echo(f"Catalogue served at {server.url}\n")
         record = run_and_tell(loaded, quiet=context.as_json)
     show_models(context, loaded)
     show_lists(context, loaded)
