@@ -1,0 +1,82 @@
+"""The catalogue as of now: every item that was seen, its gaps filled and flagged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ibis
+
+from recomart.vocabulary import FOREVER_US
+
+if TYPE_CHECKING:
+    from ibis.expr.types import Table
+
+STATIC = {
+    "description": "string",
+    "image": "string",
+    "rating": "float64",
+    "rating_count": "int64",
+}
+"""Attributes of which only the latest value is kept."""
+CATALOGUE = {
+    "item_id": "string",
+    "title": "string",
+    "description": "string",
+    "category_id": "string",
+    "brand": "string",
+    "image": "string",
+    "price": "float64",
+    "rating": "float64",
+    "rating_count": "int64",
+    "available": "boolean",
+    "is_title_imputed": "boolean",
+    "is_price_imputed": "boolean",
+    "n_events": "int64",
+}
+"""Columns of `catalogue`."""
+
+
+def catalogue_of(history: Table, snapshots: Table | None, events: Table) -> Table:
+    """Return one row per item of the catalogue or the events, by item_id; see `CATALOGUE`.
+
+    A missing title becomes the item id, a missing price the median of its category, else
+    of all items; `is_…_imputed` says so. No price anywhere: it stays null.
+    """
+    latest = history.filter(history.valid_to_us == FOREVER_US).drop("valid_from_us", "valid_to_us")
+    counted = events.group_by("item_id").aggregate(
+        n_events=events.count(),
+        __category=events.category_id.argmax(
+            events.occurred_us, where=events.category_id.notnull()
+        ),
+    )
+    joined = latest.outer_join(counted, "item_id")
+    items = joined.mutate(
+        item_id=ibis.coalesce(joined.item_id, joined.item_id_right),
+        category_id=ibis.coalesce(joined.category_id, joined["__category"]),
+        n_events=joined.n_events.fill_null(0),
+    ).drop("item_id_right", "__category")
+    return _imputed(_with_static(items, snapshots)).cast(CATALOGUE).select(*CATALOGUE).order_by(
+        "item_id"
+    )
+
+
+def _with_static(items: Table, snapshots: Table | None) -> Table:
+    if snapshots is None:
+        return items.mutate(**{name: ibis.null(kind) for name, kind in STATIC.items()})
+    order = [snapshots.occurred_us, snapshots.arrived_us]
+    latest = snapshots.group_by("item_id").aggregate(
+        **{name: snapshots[name].last(order_by=[*order, snapshots[name]]) for name in STATIC}
+    )
+    return items.left_join(latest, "item_id").drop("item_id_right")
+
+
+def _imputed(items: Table) -> Table:
+    of_category = items.price.median().over(group_by="category_id")
+    of_all = items.price.median().over()
+    guess = ibis.ifelse(items.category_id.notnull(), of_category, of_all).fill_null(of_all)
+    return items.mutate(
+        is_title_imputed=items.title.isnull(),
+        is_price_imputed=items.price.isnull() & guess.notnull(),
+        title=items.title.fill_null(items.item_id),
+        price=items.price.fill_null(guess),
+    )

@@ -1,0 +1,132 @@
+"""What was known of an item at each moment: from snapshots, properties, and events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ibis
+
+from recomart.engines import intervals
+from recomart.preparation.events import day_of, union
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ibis.expr.types import Table
+
+ATTRIBUTES = {
+    "title": "string",
+    "category_id": "string",
+    "brand": "string",
+    "price": "float64",
+    "available": "boolean",
+}
+"""Attributes of an item that may change, and their types."""
+CHANGES = {"item_id": "string", "valid_from_us": "int64", **ATTRIBUTES}
+HISTORY = {
+    "item_id": "string",
+    "valid_from_us": "int64",
+    "valid_to_us": "int64",
+    **ATTRIBUTES,
+}
+"""Columns of `item_history`; intervals are half open and do not overlap."""
+ALWAYS_US = 0
+"""Start of an interval that is taken to have held ever before: 1970."""
+
+
+def changes_of_catalogue(catalogue: Table) -> Table:
+    """Turn snapshots into changes; of snapshots at one moment the later arrival counts."""
+    last = ibis.row_number().over(
+        group_by=["item_id", "occurred_us"],
+        order_by=[ibis.desc("arrived_us"), "source", *ATTRIBUTES],
+    )
+    latest = catalogue.mutate(__last=last).filter(lambda t: t["__last"] == 0)
+    return union([latest.rename(valid_from_us="occurred_us")], CHANGES)
+
+
+def changes_of_properties(properties: Table, attribute_of: Mapping[str, str]) -> Table:
+    """Turn named properties into changes of attributes, one row per item and moment.
+
+    Only properties in `attribute_of` count, and only where a value differs from the one
+    before it: of twenty million rows few do.
+    """
+    named = properties.filter(properties.property.isin(list(attribute_of)))
+    attribute = named.property.cases(*attribute_of.items(), else_=ibis.null("string"))
+    at = named.group_by("item_id", "occurred_us", attribute=attribute).aggregate(
+        value=named.value.max()  # two values at one moment: any rule will do, but one must
+    )
+    by_time = ibis.window(group_by=["item_id", "attribute"], order_by="occurred_us")
+    marked = at.mutate(__before=at.value.lag().over(by_time))
+    new = marked.filter(marked["__before"].isnull() | (marked["__before"] != marked.value))
+    pivoted = new.group_by("item_id", valid_from_us=new.occurred_us).aggregate(
+        **{name: new.value.max(where=new.attribute == name) for name in ATTRIBUTES}
+    )
+    price = pivoted.price.re_replace("^n", "").try_cast("float64")
+    available = pivoted.available.lower().isin(["1", "true", "yes"])
+    return union([pivoted.mutate(price=price, available=available)], CHANGES)
+
+
+def changes_of_events(events: Table) -> Table:
+    """Take the last title and price that a day's own events gave an item."""
+    told = events.filter(events.title.notnull() | events.price.notnull())
+    order = [told.occurred_us, told.event_id]
+    daily = told.group_by("item_id", day=day_of(told.occurred_us)).aggregate(
+        valid_from_us=told.occurred_us.min(),
+        title=told.title.last(order_by=order),
+        price=told.price.last(order_by=order),
+    )
+    unknown = {
+        name: ibis.null(kind) for name, kind in ATTRIBUTES.items() if name not in daily.columns
+    }
+    return union([daily.mutate(**unknown)], CHANGES)
+
+
+def history_of(changes: Iterable[Table]) -> Table:
+    """Join changes to intervals: what is not told again goes on, what repeats is one.
+
+    Returns HISTORY, without order.
+    """
+    rows = union(list(changes), CHANGES)
+    at = rows.group_by("item_id", "valid_from_us").aggregate(
+        **{name: rows[name].max() for name in ATTRIBUTES}
+    )
+    carried = _carried_forward(at)
+    by_time = ibis.window(group_by="item_id", order_by="valid_from_us")
+    place = ibis.row_number().over(by_time)
+    marked = carried.mutate(
+        __place=place,
+        **{f"__{name}": carried[name].lag().over(by_time) for name in ATTRIBUTES},
+    )
+    same = [marked[name].identical_to(marked[f"__{name}"]) for name in ATTRIBUTES]
+    new = marked.filter((marked["__place"] == 0) | ~ibis.and_(*same))
+    return intervals(new.select(*CHANGES), "item_id").select(*HISTORY)
+
+
+def held_before(history: Table) -> Table:
+    """Let the first interval of each item begin at `ALWAYS_US`."""
+    by_time = ibis.window(group_by="item_id", order_by="valid_from_us")
+    first = ibis.row_number().over(by_time) == 0
+    earlier = ibis.least(history.valid_from_us, ALWAYS_US)
+    return history.mutate(
+        valid_from_us=ibis.ifelse(first, earlier, history.valid_from_us)
+    )
+
+
+def _carried_forward(changes: Table) -> Table:
+    """Fill each null with the value before it, per item.
+
+    A value and the nulls after it share a count of values so far; engines differ in
+    IGNORE NULLS, and all of them can count.
+    """
+    past = ibis.cumulative_window(group_by="item_id", order_by="valid_from_us")
+    counted = changes.mutate(
+        **{f"__{name}": changes[name].count().over(past) for name in ATTRIBUTES}
+    )
+    return counted.select(
+        "item_id",
+        "valid_from_us",
+        **{
+            name: counted[name].max().over(group_by=["item_id", f"__{name}"])
+            for name in ATTRIBUTES
+        },
+    )
