@@ -12,31 +12,24 @@ from __future__ import annotations
 
 import json
 import random
-import socket
 import time
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from itertools import count
-from threading import Timer
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpx
 
-from recomart.errors import BadInputError, UnavailableError
+from recomart.errors import BadInputError
+from recomart.sources.rest_request import Cut, PassingError, check_head, client_for, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from recomart.settings.sources import RestSource
 
 OnAttempt: TypeAlias = "Callable[[int, str, float], None]"
 """Told of every attempt: its number for this page, what came of it, seconds to wait before the
 next one (0 if none)."""
-
-TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +73,7 @@ def fetch_catalogue(
     bodies: list[bytes] = []
     seen: set[str] = set()
     rows = 0
-    with _client(source) as client:
+    with client_for(source) as client:
         fetch = _Fetch(source, client, clock, sleep, on_attempt)
         while url is not None:
             page = fetch.page(url)
@@ -93,7 +86,7 @@ def fetch_catalogue(
             url = _next(source, page, len(bodies), rows)
     if not bodies:
         raise BadInputError(
-            f"{_shown(_first(source))} answers with an empty list.",
+            f"{shown(_first(source))} answers with an empty list.",
             remedy="Check the address and the page settings; the last catalogue stays in use.",
         )
     return Fetched(tuple(bodies), rows, fetch.attempts)
@@ -142,35 +135,6 @@ class _Page:
         return {str(item["id"]) for item in self.items}
 
 
-class _PassingError(Exception):
-    """A trouble that may pass: what it was, and how long the server asks to wait."""
-
-    def __init__(
-        self, outcome: str, *, retry_after: float | None = None, answered: bool = False
-    ) -> None:
-        super().__init__(outcome)
-        self.outcome = outcome
-        self.retry_after = retry_after
-        self.answered = answered
-
-    def last(
-        self, address: str, attempts: int, *, waiting: bool
-    ) -> UnavailableError | BadInputError:
-        """Turn into what the user sees once no further attempt is made."""
-        tried = f"{address}: {self.outcome} (attempt {attempts})."
-        if self.answered:
-            return BadInputError(
-                tried, remedy="The answer is broken at its source: ask who runs the server."
-            )
-        if waiting and self.retry_after is not None:
-            tried = f"{tried[:-1]}; the server asks to wait {self.retry_after:.0f} s."
-        return UnavailableError(
-            tried,
-            remedy="What was ingested before is untouched: run it again later, or raise "
-            "`max_attempts` and `deadline_s` of the source.",
-        )
-
-
 @dataclass(slots=True)
 class _Fetch:
     """The attempts of one fetch, under one deadline and one cap of bytes."""
@@ -193,12 +157,12 @@ class _Fetch:
             self.attempts += 1
             try:
                 page = self._attempt(url)
-            except _PassingError as trouble:
+            except PassingError as trouble:
                 wait = self._wait(attempt, trouble.retry_after)
                 self.on_attempt(attempt, trouble.outcome, wait or 0.0)
                 if wait is None:
                     waiting = attempt < self.source.max_attempts
-                    raise trouble.last(_shown(url), attempt, waiting=waiting) from None
+                    raise trouble.last(shown(url), attempt, waiting=waiting) from None
                 self.sleep(wait)
             except BadInputError as refusal:
                 self.on_attempt(attempt, refusal.cause, 0.0)
@@ -222,117 +186,57 @@ class _Fetch:
         try:
             items = items_of(body, self.source.items_key)
         except ValueError as error:
-            raise _PassingError(f"the JSON cannot be read: {error}", answered=True) from None
+            raise PassingError(f"the JSON cannot be read: {error}", answered=True) from None
         return _Page(url, body, items, response.links.get("next", {}).get("url"))
 
     def _get(self, url: httpx.URL) -> tuple[httpx.Response, bytes]:
         left = self.deadline - self.clock()
-        late = _PassingError(f"no whole answer within {self.source.deadline_s:g} s")
+        late = PassingError(f"no whole answer within {self.source.deadline_s:g} s")
         if left <= 0:
             raise late
-        with _Cut(left).armed() as cut:
+        with Cut(left).armed() as cut:
             try:
                 response, body = self._stream(url, min(left, self.source.timeout_s), cut)
             except httpx.LocalProtocolError:  # its text holds the header
                 raise BadInputError(
-                    f"{_shown(url)} was not asked: a header of the source cannot be sent.",
+                    f"{shown(url)} was not asked: a header of the source cannot be sent.",
                     remedy="Take line breaks and odd characters out of `headers`.",
                 ) from None
             except httpx.RequestError as error:
                 said = f"{type(error).__name__}: {error}".rstrip(": ")
-                raise (late if cut.fired else _PassingError(said)) from None
+                raise (late if cut.fired else PassingError(said)) from None
         if cut.fired:  # where no length is announced, a cut answer looks like a whole one
             raise late
         return response, body
 
-    def _stream(self, url: httpx.URL, timeout: float, cut: _Cut) -> tuple[httpx.Response, bytes]:
+    def _stream(self, url: httpx.URL, timeout: float, cut: Cut) -> tuple[httpx.Response, bytes]:
         watch = {"trace": cut.watch}
         with self.client.stream("GET", url, timeout=timeout, extensions=watch) as response:
-            _check_head(response)
+            check_head(response)
             body = bytearray()
             for chunk in response.iter_bytes():
                 body += chunk
                 if self.n_bytes + len(body) > self.source.max_bytes:
                     raise BadInputError(
-                        f"{_shown(url)} answers with more than {self.source.max_bytes:,} bytes.",
+                        f"{shown(url)} answers with more than {self.source.max_bytes:,} bytes.",
                         remedy="Raise `max_bytes` of the source if the catalogue is that large.",
                     )
         return response, bytes(body)
 
 
-class _Cut:
-    """Ends a request when its time is up, even one whose bytes keep dripping in.
-
-    A time-out counts from byte to byte, so a server that sends one a second would
-    hold us for ever; shutting the socket down ends the read, in the headers too.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self.fired = False
-        self._streams: list[Any] = []
-        self._timer = Timer(seconds, self._fire)
-        self._timer.daemon = True
-
-    @contextmanager
-    def armed(self) -> Iterator[_Cut]:
-        self._timer.start()
-        try:
-            yield self
-        finally:
-            self._timer.cancel()
-            self._timer.join()
-
-    def watch(self, event: str, info: dict[str, Any]) -> None:
-        """Learn of the connection; httpcore calls this at every step."""
-        if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
-            self._streams.append(info["return_value"])
-
-    def _fire(self) -> None:
-        self.fired = True
-        for stream in self._streams:
-            with suppress(OSError):  # of socket.socket: that of a TLS socket would break the reader
-                socket.socket.shutdown(stream.get_extra_info("socket"), socket.SHUT_RDWR)
-
-
 # --- checks ---------------------------------------------------------------------------------
-
-
-def _check_head(response: httpx.Response) -> None:
-    """Let a 200 with JSON pass; part what may pass later from what will not."""
-    address, status = _shown(response.request.url), response.status_code
-    if status in TRY_AGAIN:
-        wait = _retry_after(response.headers.get("retry-after"))
-        raise _PassingError(f"HTTP {status} {response.reason_phrase}", retry_after=wait)
-    if response.next_request is not None:
-        target = _shown(response.next_request.url)
-        raise BadInputError(
-            f"{address} redirects to {target}, which is not followed: headers could leak.",
-            remedy=f"Set `url` of the source to {target} if you trust it.",
-        )
-    if status != httpx.codes.OK:
-        keys = status in {401, 403}
-        raise BadInputError(
-            f"{address} answers HTTP {status} {response.reason_phrase}.",
-            remedy="Check `headers` of the source." if keys else "Check `url` of the source.",
-        )
-    kind = response.headers.get("content-type", "nothing").partition(";")[0].strip().lower()
-    if kind not in {"application/json", "text/json"} and not kind.endswith("+json"):
-        raise BadInputError(
-            f"{address} answers with {kind}, not with JSON.",
-            remedy="Open `url` of the source in a browser: this is often a login or an error page.",
-        )
 
 
 def _check_new(page: _Page, seen: set[str], n_pages: int, source: RestSource) -> None:
     """Refuse a page that only repeats, and a list that does not end."""
     if page.ids <= seen:
         raise BadInputError(
-            f"{_shown(page.url)} repeats itself: page {n_pages + 1} holds nothing new.",
+            f"{shown(page.url)} repeats itself: page {n_pages + 1} holds nothing new.",
             remedy="Set `paging` to the way in which this server pages; `none` if it does not.",
         )
     if n_pages == source.max_pages:
         raise BadInputError(
-            f"{_shown(page.url)} has more than {source.max_pages:,} pages.",
+            f"{shown(page.url)} has more than {source.max_pages:,} pages.",
             remedy="Raise `page_size` or `max_pages` of the source.",
         )
 
@@ -346,36 +250,7 @@ def _refuse_constant(word: str) -> None:
     raise ValueError(f"{word} is not JSON")
 
 
-def _retry_after(value: str | None) -> float | None:
-    """Seconds that a server asks to wait, given in seconds or as a date; None if it does not."""
-    if value is None:
-        return None
-    if value.strip().isdecimal():
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:  # "-0000": UTC, of unknown origin
-        moment = moment.replace(tzinfo=timezone.utc)
-    return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds())
-
-
 # --- addresses ------------------------------------------------------------------------------
-
-
-def _client(source: RestSource) -> httpx.Client:
-    """One connection a request, so that `_Cut` knows it; no proxy between us and ourselves."""
-    secret = {
-        name.encode("ascii", "replace"): value.get_secret_value().encode()
-        for name, value in source.headers.items()
-    }
-    plain = {b"accept": b"application/json", b"accept-encoding": b"identity"}
-    return httpx.Client(
-        headers={**plain, **secret},
-        limits=httpx.Limits(max_keepalive_connections=0),
-        trust_env=httpx.URL(source.url).host not in LOOPBACK,
-    )
 
 
 def _first(source: RestSource) -> httpx.URL:
@@ -408,17 +283,12 @@ def _next(source: RestSource, page: _Page, n_pages: int, rows: int) -> httpx.URL
         link = page.url.join(page.next_link)
     except httpx.InvalidURL:
         raise BadInputError(
-            f"{_shown(page.url)} links to a next page that has no address.",
+            f"{shown(page.url)} links to a next page that has no address.",
             remedy="The answer is broken at its source: ask who runs the server.",
         ) from None
     if (link.scheme, link.netloc) != (page.url.scheme, page.url.netloc):
         raise BadInputError(
-            f"{_shown(page.url)} links to its next page at another server, {_shown(link)}.",
+            f"{shown(page.url)} links to its next page at another server, {shown(link)}.",
             remedy="It is not followed: headers could leak. Set `url` to that server instead.",
         )
     return link
-
-
-def _shown(url: httpx.URL) -> str:
-    """The address without what may be secret: user, password, query."""
-    return str(url.copy_with(username=None, password=None, query=None, fragment=None))

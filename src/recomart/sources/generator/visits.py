@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 DAY_MS = 86_400_000
-LONGEST = 60  # touches of a session
+LONGEST = 60  # touches of a session; with gaps of LONGEST_GAP_MS still shorter than a day
+LONGEST_GAP_MS = 20 * 60_000
 CHECKOUT_MS = 45_000
 
 HOURS = np.array([3, 2, 1, 1, 1, 2, 4, 7, 9, 9, 9, 10, 12, 11, 9, 9, 10, 11, 13, 16, 18, 16, 11, 6])
@@ -58,14 +59,13 @@ def make_visits(spec: ShopSpec, n_touches: int, session_length: float) -> Visits
     length = length[: int(np.searchsorted(length.cumsum(), n_touches)) + 1]
     user, when = _who_and_when(rng, spec.n_users, len(length))
     session = np.repeat(np.arange(len(length)), length)
-    gap = np.minimum(rng.lognormal(10.6, 0.9, len(session)), 20 * 60_000).astype(np.int64)
+    gap = np.minimum(rng.lognormal(10.6, 0.9, len(session)), LONGEST_GAP_MS).astype(np.int64)
     total = gap.cumsum()
     ends = length.cumsum()
     before = (total - gap)[ends - length]
     start = _starts(rng, spec, when)
     lasts = total[ends - 1] - before + CHECKOUT_MS
     start = np.minimum(start, spec.start_ms + spec.days * DAY_MS - lasts - 1_000)
-    start = np.maximum(start, spec.start_ms)
     return Visits(
         user=user,
         day=(start - spec.start_ms) // DAY_MS,
