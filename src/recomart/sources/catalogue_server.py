@@ -130,7 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 _FAULTS[fault.kind](self, fault.seconds)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+    def log_message(self, format: str, *_: object) -> None:  # noqa: A002
         """Stay silent: `CatalogueServer.requests` is the log."""
 
     def _found(self, path: str) -> tuple[int, bytes, dict[str, str]]:
