@@ -65,15 +65,15 @@ def what_was_done(report: QualityReport) -> str:
     done = []
     if rows.quarantined:
         done.append(
-            f"{rows.quarantined:,} rows wait in quarantine with file, line, reason and raw text; "
-            "after a fix, `recomart quarantine replay` tries them again"
+            f"{_of(rows.quarantined, 'row waits', 'rows wait')} in quarantine with file, line, "
+            "reason and raw text; after a fix, `recomart quarantine replay` tries them again"
         )
     if rows.duplicates:
-        done.append(f"{rows.duplicates:,} exact repeats were dropped, the first of each kept")
+        told = _of(rows.duplicates, "exact repeat was", "exact repeats were")
+        done.append(f"{told} left out, the first of each kept")
     if not done:
         return "Nothing had to be done: every row was taken."
-    told = "; ".join(done)
-    return f"What was done: {told}. No value was changed or guessed."
+    return f"What was done: {'; '.join(done)}. No value was changed or guessed."
 
 
 def sentence(rule: RuleCount) -> str:
@@ -135,6 +135,10 @@ def about(source: SourceQuality) -> str:
         else ""
     )
     return f"{counts.rows.rows_in:,} rows of {source.holds} in {files}{until}.{control}"
+
+
+def _of(n: int, one: str, many: str) -> str:
+    return f"{n:,} {one if n == 1 else many}"
 
 
 def _cut(text: str, length: int = 40) -> str:
