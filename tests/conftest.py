@@ -1,6 +1,8 @@
-"""What every test shares: reproducible randomness, and patience with busy machines."""
+"""What every test shares: reproducible randomness, patience with busy machines, no pandas."""
 
 from __future__ import annotations
+
+import sys
 
 import numpy as np
 import pytest
@@ -12,6 +14,17 @@ from recomart.settings import EngineSettings, Loaded, Settings
 
 settings.register_profile("recomart", deadline=None, max_examples=50)
 settings.load_profile("recomart")
+
+
+class NoPandas:
+    """Hides pandas, which an installation need not have, from tests where it happens to be."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "pandas":
+            raise ModuleNotFoundError(f"No module named {name!r} for tests", name=name)
+
+
+sys.meta_path.insert(0, NoPandas())
 
 
 @pytest.fixture
