@@ -32,6 +32,8 @@ def naive(weights, config):
 
 def weighted(w, weighting):
     idf = 1 + np.log(w.shape[1] / np.maximum((w > 0).sum(axis=1, keepdims=True), 1))
+    if weighting == "unit":
+        return w / np.maximum(np.linalg.norm(w, axis=1, keepdims=True), 1e-300)
     if weighting == "tfidf":
         return np.sqrt(w) * idf
     if weighting == "bm25":
@@ -40,7 +42,7 @@ def weighted(w, weighting):
     return w
 
 
-@pytest.mark.parametrize("weighting", ["none", "tfidf", "bm25"])
+@pytest.mark.parametrize("weighting", ["none", "unit", "tfidf", "bm25"])
 @pytest.mark.parametrize("shrinkage", [0.0, 3.0])
 def test_the_weights_are_those_of_the_formula(weighting, shrinkage):
     config = ItemKNNConfig(neighbours=50, weighting=weighting, shrinkage=shrinkage)
@@ -53,7 +55,11 @@ def test_the_weights_are_those_of_the_formula(weighting, shrinkage):
 
 def test_mug_and_pen_by_hand(tiny):
     # binary columns: mug (1, 1, 1), pen (1, 1, 0), hat (0, 1, 0)
-    weights = ItemKNN(ItemKNNConfig(strength_exponent=0)).fit(tiny).weights_.toarray()
+    weights = (
+        ItemKNN(ItemKNNConfig(strength_exponent=0, shrinkage=0, weighting="none"))
+        .fit(tiny)
+        .weights_.toarray()
+    )
 
     assert weights[MUG, PEN] == pytest.approx(2 / np.sqrt(6))
     assert weights[HAT, PEN] == pytest.approx(1 / np.sqrt(2))

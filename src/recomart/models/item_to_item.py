@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class ItemToItemConfig(BaseModel, frozen=True, extra="forbid"):
     """Hyper-parameters that every item-to-item model has."""
 
-    neighbours: int = Field(200, gt=0, description="weights kept per item")
+    neighbours: int = Field(200, gt=0, description="weights kept per recommended item")
     strength_exponent: float = Field(
         0.5, ge=0, le=1, description="weights are raised to it; 0 makes them binary"
     )
@@ -38,7 +38,7 @@ class ItemToItem(Scorer, Generic[Config]):
     """A history scores an item by the summed weight from its items: ``s[u] = h[u] @ weights_``.
 
     Learned: `weights_`, float32, shape (n_items, n_items), zero diagonal, at most `neighbours`
-    entries a row. No path from the history to an item is no opinion.
+    entries a column. No path from the history to an item is no opinion.
     """
 
     weights_: csr_array

@@ -1,8 +1,9 @@
 """Item kNN: items bought by the same users are near; cosine with shrinkage.
 
 Sarwar, Karypis, Konstan and Riedl, "Item-based collaborative filtering recommendation
-algorithms", WWW 2001. The weightings are those of text retrieval: TF-IDF, and BM25 after
-Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009.
+algorithms", WWW 2001; users of unit length after Deshpande and Karypis, "Item-based top-N
+recommendation algorithms", TOIS 2004. Other weightings are those of text retrieval: TF-IDF, and
+BM25 after Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pydantic import Field
 from scipy.sparse import csr_array
 
 from recomart.models.item_to_item import ItemToItem, ItemToItemConfig
-from recomart.models.sparse import damped, nearest, scale_columns
+from recomart.models.sparse import damped, inverse, nearest, scale_columns
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -28,9 +29,9 @@ BM25_K1, BM25_B = 1.2, 0.75
 class ItemKNNConfig(ItemToItemConfig, frozen=True, extra="forbid"):
     """Hyper-parameters of `ItemKNN`."""
 
-    shrinkage: float = Field(0.0, ge=0, description="added to the product of the norms")
-    weighting: Literal["none", "tfidf", "bm25"] = Field(
-        "none", description="how a user's weights count: users with long histories say less"
+    shrinkage: float = Field(1.0, ge=0, description="added to the product of the norms")
+    weighting: Literal["none", "unit", "tfidf", "bm25"] = Field(
+        "unit", description="how much less a user with a long history says about each item"
     )
 
 
@@ -62,13 +63,17 @@ class ItemKNN(ItemToItem[ItemKNNConfig]):
 
 
 def _weighted(by_item: csr_array, weighting: str) -> csr_array:
-    """Weight an item-by-user matrix as an item-by-word matrix is weighted in text retrieval.
+    """Weight an item-by-user matrix.
 
+    unit   ``w / |w_u|``, each user a vector of length 1
     tfidf  ``sqrt(w) * (1 + log(n_items / degree(u)))``
     bm25   ``idf(u) * w (k1 + 1) / (w + k1 (1 - b + b length(i) / mean length))``
     """
     if weighting == "none":
         return by_item
+    if weighting == "unit":
+        squares = np.bincount(by_item.indices, by_item.data**2, minlength=by_item.shape[1])
+        return scale_columns(by_item, inverse(np.sqrt(squares)))
     degree = np.bincount(by_item.indices, minlength=by_item.shape[1])
     idf = 1 + np.log(by_item.shape[0] / np.maximum(degree, 1))
     if weighting == "tfidf":

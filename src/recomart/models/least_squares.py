@@ -99,8 +99,8 @@ def _few_entries(
     n_entries = kernel.shape[1]
     kernel[:, range(n_entries), range(n_entries)] += 1 / weights
     ones = np.ones((*weights.shape, 1), dtype=np.float32)
-    shares = np.linalg.solve(kernel, ones).astype(np.float32, copy=False)
-    return (shares.transpose(0, 2, 1) @ gathered)[:, 0] * root
+    shares = np.linalg.solve(kernel, ones).transpose(0, 2, 1)
+    return ((shares @ gathered)[:, 0] * root).astype(np.float32, copy=False)
 
 
 def _many_entries(

@@ -45,5 +45,7 @@ class RP3Beta(ItemToItem[RP3BetaConfig]):
         to_users = transitions(csr_array(weights.T.tocsr()), self.config.alpha)
         degree = np.bincount(weights.indices, minlength=weights.shape[1]).astype(np.float64)
         damping = inverse(degree**self.config.beta)
-        self.weights_ = nearest(to_users, scale_columns(to_items, damping), self.config.neighbours)
+        to_target = csr_array(scale_columns(to_items, damping).T.tocsr())
+        from_history = csr_array(to_users.T.tocsr())
+        self.weights_ = nearest(to_target, from_history, self.config.neighbours)
         return self
