@@ -1,4 +1,5 @@
 import json
+import re
 
 import pyarrow as pa
 import pytest
@@ -173,7 +174,7 @@ def test_the_page_says_what_is_wrong_and_what_was_done(make_bench):
     quality_report(bench)
     page = bench.lake.read("quality", "data_quality_report.html").decode()
 
-    assert "Of 4 rows that arrived, 2 (50.0 %) are fit for use." in page
+    assert "Of 4 rows that arrived, 2 (50.0\N{NO-BREAK SPACE}%) are fit for use." in page
     assert "1 exact repeat was left out" in page
     assert "recomart quarantine replay" in page
     assert "<script>alert(1)" not in page
@@ -186,8 +187,7 @@ def test_the_page_needs_nothing_from_outside(make_bench):
     quality_report(bench)
     page = bench.lake.read("quality", "data_quality_report.html").decode()
 
-    assert "http://" not in page.replace("http://www.w3.org", "")
-    assert "https://" not in page
+    assert not re.search(r"<(link|script|img|iframe)|src=|@import|url\(http|href=.http", page)
 
 
 def test_the_json_says_its_schema_and_formula(make_bench):

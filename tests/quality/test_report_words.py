@@ -1,7 +1,7 @@
 import pytest
 
 from recomart.quality.profile import ColumnProfile, TopValue
-from recomart.quality.report_words import moment, number, percent, spread, verdict
+from recomart.quality.report_words import moment, number, percent, points, spread, verdict
 
 
 @pytest.mark.parametrize(
@@ -9,7 +9,7 @@ from recomart.quality.report_words import moment, number, percent, spread, verdi
     [(0, "0.0 %"), (0.00001, "< 0.1 %"), (0.249, "24.9 %"), (0.99999, "> 99.9 %"), (1, "100.0 %")],
 )
 def test_a_small_share_is_not_told_as_nothing_nor_a_large_one_as_all(value, told):
-    assert percent(value) == told
+    assert percent(value).replace("\N{NO-BREAK SPACE}", " ") == told
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,11 @@ def test_a_column_without_values_has_no_range():
     column = ColumnProfile(name="price", kind="number", rows=3, nulls=3, distinct=0)
 
     assert spread(column) == "–"
+
+
+@pytest.mark.parametrize(
+    ("score", "told"),
+    [(None, "–"), (79.32, "79.3"), (99.94, "99.9"), (99.99, "99.9"), (100.0, "100.0")],
+)
+def test_a_score_below_a_hundred_is_never_told_as_a_hundred(score, told):
+    assert points(score) == told

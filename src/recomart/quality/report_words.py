@@ -23,20 +23,13 @@ def verdict(score: float | None) -> str:
     return "good" if score >= GOOD else "fair" if score >= FAIR else "poor"
 
 
-def in_short(report: QualityReport) -> list[str]:
-    """Say how good the data are, what is wrong most and what was done about it."""
-    if not report.rows.rows_in:
-        return ["No rows have arrived yet, so there is nothing to judge."]
-    return [how_good(report), what_is_wrong(report), what_was_done(report)]
-
-
 def how_good(report: QualityReport) -> str:
     """Say how many rows are fit for use."""
     rows = report.rows
     return (
         f"Of {rows.rows_in:,} rows that arrived, {rows.valid:,} "
         f"({share(rows.valid, rows.rows_in)}) are fit for use. The quality score is "
-        f"{number(report.score)} of 100: {verdict(report.score)}."
+        f"{points(report.score)} of 100: {verdict(report.score)}."
     )
 
 
@@ -66,7 +59,7 @@ def what_was_done(report: QualityReport) -> str:
     if rows.quarantined:
         done.append(
             f"{_of(rows.quarantined, 'row waits', 'rows wait')} in quarantine with file, line, "
-            "reason and raw text; after a fix, `recomart quarantine replay` tries them again"
+            "reason and raw text; after a fix, “recomart quarantine replay” tries them again"
         )
     if rows.duplicates:
         told = _of(rows.duplicates, "exact repeat was", "exact repeats were")
@@ -89,10 +82,17 @@ def share(part: int, whole: int) -> str:
 def percent(value: float) -> str:
     """Write a share with one decimal; never 0.0 % of something, never 100.0 % of less."""
     if 0 < value < 0.0005:
-        return "< 0.1 %"
+        return "<\N{NO-BREAK SPACE}0.1\N{NO-BREAK SPACE}%"
     if 0.9995 <= value < 1:
-        return "> 99.9 %"
-    return f"{100 * value:.1f} %"
+        return ">\N{NO-BREAK SPACE}99.9\N{NO-BREAK SPACE}%"
+    return f"{100 * value:.1f}\N{NO-BREAK SPACE}%"
+
+
+def points(score: float | None) -> str:
+    """Write a score with one decimal; never 100.0 for less than a hundred."""
+    if score is None:
+        return "–"
+    return f"{score:.1f}" if score < 99.95 or score == 100 else "99.9"
 
 
 def number(value: float | None) -> str:
