@@ -69,6 +69,20 @@ def test_a_rule_that_nothing_broke_is_told_too():
     assert [(rule.says, rule.violations) for rule in counts.rules] == [("an event has a user", 0)]
 
 
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("FILE-NUL", "a line holds no NUL byte"),
+        ("TYPE-RATING-COUNT", "the rating count can be read as what it is"),
+        ("OLD-RULE", ""),
+    ],
+)
+def test_rules_that_no_contract_lists_have_a_sentence_too(code, says):
+    counts = count_source("shop", manifest(facts(quarantined=1, violations={code: 1})), [USER])
+
+    assert counts.rules[0].says == says
+
+
 def test_the_worst_files_come_first_and_clean_ones_not_at_all():
     counts = count_source(
         "shop",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from recomart.errors import IntegrityError
+from recomart.quality.contract import FILE_RULES
 from recomart.quality.profile import Part
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def _count_rules(
     counts = [
         RuleCount(
             code=code,
-            says=known[code].says if code in known else "",
+            says=known[code].says if code in known else _says(code),
             action=known[code].action if code in known else "quarantine",
             violations=n,
             share=round(n / rows_in, 6) if rows_in else 0.0,
@@ -155,6 +156,14 @@ def _count_rules(
         for code, n in broken.items()
     ]
     return tuple(sorted(counts, key=lambda each: (-each.violations, each.code)))
+
+
+def _says(code: str) -> str:
+    """Return the sentence of a rule that no contract lists: on files, and on types."""
+    if code.startswith("TYPE-"):
+        column = code.removeprefix("TYPE-").replace("-", " ").lower()
+        return f"the {column} can be read as what it is"
+    return FILE_RULES.get(code, "")
 
 
 def _by_date(outcomes: Iterable[FileOutcome]) -> tuple[DayOutcome, ...]:

@@ -14,6 +14,8 @@ GOOD, FAIR = 90.0, 70.0
 """Scores from which data are called good, and fair."""
 N_FAULTS = 3
 """Most frequent faults told in words."""
+N_VALUES = 2
+"""Most frequent values of a column told in its row."""
 
 
 def verdict(score: float | None) -> str:
@@ -115,7 +117,7 @@ def moment(us: float) -> str:
 def spread(column: ColumnProfile) -> str:
     """Say what a column holds in one cell: its range, or its most frequent values."""
     if column.kind in ("text", "yes_no"):
-        return ", ".join(f"{_cut(top.value)} ({top.n:,})" for top in column.top[:3])
+        return ", ".join(f"{_cut(top.value)} ({top.n:,})" for top in column.top[:N_VALUES])
     if column.min is None or column.max is None:
         return "–"
     if column.kind == "time":
@@ -141,5 +143,5 @@ def _of(n: int, one: str, many: str) -> str:
     return f"{n:,} {one if n == 1 else many}"
 
 
-def _cut(text: str, length: int = 40) -> str:
+def _cut(text: str, length: int = 26) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
