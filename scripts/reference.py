@@ -1,4 +1,4 @@
-"""Write docs/reference/*.md from the code: settings, errors, data sets.
+"""Write docs/reference/*.md from the code: settings, errors, data sets, rules.
 
     python scripts/reference.py
 
@@ -20,6 +20,7 @@ from pydantic_core import PydanticUndefined
 from recomart import errors, vocabulary
 from recomart.models.registry import MODELS
 from recomart.pipeline.stages import STAGES
+from recomart.quality.contract import FILE_RULES, STANDING
 from recomart.settings import sources
 from recomart.settings.sections import Settings
 
@@ -106,12 +107,34 @@ def data_sets_page() -> str:
     )
 
 
+def rules_page() -> str:
+    """Describe every standing rule, by what a source holds, and the rules on files."""
+    head = ("rule", "what must hold", "column", "check")
+    return _page(
+        "Rules",
+        "What every row is held to without a word in the settings. A rule of the same code in "
+        "`contract.rules` replaces one of these; see [quality](../guide/quality.md).",
+        *(
+            block
+            for kind, rules in STANDING.items()
+            for block in (
+                f"## A source that holds {kind}",
+                _table(head, [(f"`{r.code}`", r.says, f"`{r.column}`", r.check) for r in rules]),
+            )
+        ),
+        "## Every source",
+        "`TYPE-<COLUMN>`: the text of a number, truth or time can be read as what it is.",
+        _table(("rule", "what must hold"), [(f"`{c}`", says) for c, says in FILE_RULES.items()]),
+    )
+
+
 def pages() -> dict[str, str]:
     """Return every page by its file name."""
     return {
         "settings.md": settings_page(),
         "errors.md": errors_page(),
         "data-sets.md": data_sets_page(),
+        "rules.md": rules_page(),
     }
 
 
