@@ -16,7 +16,7 @@ from scipy.sparse import csr_array
 from recomart.errors import ArtefactError, NotFittedError
 from recomart.models import sparse
 from recomart.models.base import TopN, check_history
-from recomart.models.least_squares import Ridge, Side, solve
+from recomart.models.least_squares import Ridge, Side, first_vectors, solve
 from recomart.models.scorer import Scorer, row_blocks
 from recomart.models.selection import top_n
 
@@ -59,12 +59,14 @@ class IALS(Scorer):
 
     Learned: `items_`, float32, shape (n_items, embedding_size): the y, in the basis in which their
     Gramian is diagonal, and `spectrum_`, float32, shape (embedding_size,): α0 times that diagonal.
-    Users are not kept: any history is folded in, just as `fit` solves users.
+    From them follows `unheard_`, the items that nobody took. Users are not kept: any history is
+    folded in, just as `fit` solves users.
     No opinion for an empty history and for items that nobody took.
     """
 
     items_: NDArray[np.float32]
     spectrum_: NDArray[np.float32]
+    unheard_: NDArray[np.int64]
 
     def __init__(self, config: IALSConfig | None = None) -> None:
         self.config = config or IALSConfig()
@@ -79,14 +81,13 @@ class IALS(Scorer):
         config = self.config
         by_user = sparse.damped(interactions.weights, config.strength_exponent)
         by_item = csr_array(by_user.T.tocsr())
-        rng = np.random.default_rng(config.seed)
-        shape = (by_item.shape[0], config.embedding_size)
-        items = rng.standard_normal(shape, dtype=np.float32)
+        items = first_vectors(by_user, by_item, config.embedding_size, config.seed)
         for _ in range(config.epochs):
             users = solve(by_user, self._turned(items))
             items = solve(by_item, self._turned(users))
         side = self._turned(items)
         self.items_, self.spectrum_ = side.vectors, side.spectrum
+        self.unheard_ = _unheard(self.items_)
         return self
 
     def fold_in(self, history: csr_array) -> NDArray[np.float32]:
@@ -100,7 +101,7 @@ class IALS(Scorer):
         users = self.fold_in(csr_array(history))
         scores = users @ self.items_.T
         scores[~users.any(axis=1)] = -np.inf
-        scores[:, ~self.items_.any(axis=1)] = -np.inf
+        scores[:, self.unheard_] = -np.inf
         return scores
 
     def similar_items(self, items: NDArray[np.int32], n: int) -> TopN:
@@ -112,7 +113,7 @@ class IALS(Scorer):
         for start, stop in row_blocks(len(items), len(vectors)):
             asked = items[start:stop]
             scores = directions[asked] @ directions.T
-            scores[:, norm[:, 0] == 0] = -np.inf
+            scores[:, self.unheard_] = -np.inf
             scores[(asked < 0) | (norm[asked, 0] == 0)] = -np.inf
             scores[np.arange(len(asked)), asked] = -np.inf
             best = top_n(scores, n)
@@ -150,7 +151,7 @@ class IALS(Scorer):
                 remedy="Fit the model again, or restore the artefact from a backup.",
             )
         model = cls(config)
-        model.items_, model.spectrum_ = items, spectrum
+        model.items_, model.spectrum_, model.unheard_ = items, spectrum, _unheard(items)
         return model
 
     def _ridge(self) -> Ridge:
@@ -167,6 +168,11 @@ class IALS(Scorer):
         if not hasattr(self, "items_"):
             raise NotFittedError(type(self).__name__)
         return Side(self.items_, self.spectrum_, self._ridge())
+
+
+def _unheard(items: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Return the indices of items without a vector."""
+    return np.flatnonzero(~items.any(axis=1))
 
 
 def _are_finite(*arrays: NDArray[np.generic]) -> bool:

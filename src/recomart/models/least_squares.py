@@ -19,12 +19,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.sparse import csr_array
+
+from recomart.models.parallel import spread
+from recomart.models.sparse import inverse, scale_columns, scale_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
-    from scipy.sparse import csr_array
     from typing_extensions import Self
 
 GATHERED = 2**20
@@ -66,15 +69,41 @@ class Side:
         return self.spectrum + np.float32(pull)
 
 
+def first_vectors(
+    by_user: csr_array, by_item: csr_array, size: int, seed: int
+) -> NDArray[np.float32]:
+    """Return vectors of the items to start from, float32, shape (n_items, size).
+
+    A sketch of the leading singular vectors of the weights, divided by the roots of the lengths of
+    their rows and columns (Halko, Martinsson and Tropp, SIAM Review 2011, one pass), each scaled
+    by the root of its singular value. From there one or two epochs reach what takes many from
+    random vectors.
+    """
+    roots = [inverse(np.sqrt(np.diff(matrix.indptr))) for matrix in (by_user, by_item)]
+    level = scale_columns(scale_rows(by_user, roots[0]), roots[1])
+    shape = (by_item.shape[0], size)
+    drawn = np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
+    sketch = csr_array(level.T.tocsr()) @ (level @ drawn)
+    values, basis = np.linalg.eigh(sketch.T @ sketch)
+    strong = np.maximum(values, max(float(values[-1]) * 1e-7, 1e-30))  # about singular value ** 4
+    vectors: NDArray[np.float32] = sketch @ (basis * strong ** (-0.5 + 0.125)).astype(np.float32)
+    return vectors * np.sqrt(np.diff(by_item.indptr)).astype(np.float32)[:, None]
+
+
 def solve(weights: csr_array, side: Side) -> NDArray[np.float32]:
     """Return x for each row of `weights`, float32, shape (n_rows, size); 0 for an empty row."""
     size = side.vectors.shape[1]
     answers = np.zeros((weights.shape[0], size), dtype=np.float32)
-    for n_entries, rows in _groups(np.diff(weights.indptr), size):
+
+    def answer(group: tuple[int, NDArray[np.int64]]) -> None:
+        """Solve rows of one length."""
+        n_entries, rows = group
         entries = weights.indptr[rows][:, None] + np.arange(n_entries)
-        gathered = side.vectors[weights.indices[entries]]
-        answer = _few_entries if n_entries <= size else _many_entries
-        answers[rows] = answer(gathered, weights.data[entries], side.diagonal(n_entries))
+        gathered = np.take(side.vectors, weights.indices[entries], axis=0)
+        method = _few_entries if n_entries <= size else _many_entries
+        answers[rows] = method(gathered, weights.data[entries], side.diagonal(n_entries))
+
+    spread(answer, list(_groups(np.diff(weights.indptr), size)))
     return answers
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from recomart.models.base import BLOCK_BYTES, TopN
+from recomart.models.parallel import spread, threads
 from recomart.models.selection import top_n
 
 if TYPE_CHECKING:
@@ -23,16 +24,21 @@ class Scorer(ABC):
         """Score every item; see `Recommender.scores`."""
 
     def recommend(self, history: csr_array, n: int, *, exclude_seen: bool = True) -> TopN:
-        """Rank by score; see `Recommender.recommend`. Holds one block of scores at a time."""
+        """Rank by score; see `Recommender.recommend`. Holds one block of scores a core."""
         history = csr_array(history)
         top = TopN.empty(history.shape[0], n)
-        for start, stop in row_blocks(history.shape[0], history.shape[1]):
+
+        def rank(block: tuple[int, int]) -> None:
+            """Fill in the lists of a block of rows."""
+            start, stop = block
             rows = history[start:stop]
             scores = self.scores(rows)
             if exclude_seen:
                 scores[rows.nonzero()] = -np.inf
             best = top_n(scores, n)
             top.items[start:stop], top.scores[start:stop] = best.items, best.scores
+
+        spread(rank, row_blocks(*history.shape))
         return top
 
     def contributions(
@@ -45,8 +51,8 @@ class Scorer(ABC):
 
 
 def row_blocks(n_rows: int, n_columns: int) -> list[tuple[int, int]]:
-    """Cut rows into (start, stop) so that float32 scores of a block stay under `BLOCK_BYTES`."""
-    size = max(1, BLOCK_BYTES // (4 * max(1, n_columns)))
+    """Cut rows into (start, stop): float32 scores of the blocks in work fit `BLOCK_BYTES`."""
+    size = max(1, BLOCK_BYTES // threads() // (4 * max(1, n_columns)))
     return [(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
 
 
