@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import codecs
-import gzip
 import hashlib
 import re
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from recomart.errors import SourceFileError
+from recomart.lake.packed import UNPACK_ERRORS, open_unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -154,7 +151,7 @@ def _learn_packed(path: Path, facts: Facts, dialect: CsvDialect) -> None:
                     f"A {facts.size:,} byte file unpacks to more than {cap:,} bytes.",
                     remedy="If that is meant, raise `dialect.max_ratio` or `dialect.max_bytes`.",
                 )
-    except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
+    except UNPACK_ERRORS as error:
         facts.fault = str(error)
 
 
@@ -162,12 +159,3 @@ def _unpack(path: Path, compression: str) -> Iterator[bytes]:
     with open_unpacked(path, compression) as stream:
         while block := stream.read(BLOCK):
             yield block
-
-
-def open_unpacked(path: Path, compression: str) -> IO[bytes]:
-    """Open the unpacked bytes of a file; ``""`` is a plain one."""
-    if compression == "gz":
-        return cast("IO[bytes]", gzip.open(path, "rb"))
-    if compression == "zst":
-        return cast("IO[bytes]", pa.CompressedInputStream(pa.OSFile(str(path)), "zstd"))
-    return path.open("rb")

@@ -1,0 +1,198 @@
+"""Reading a file line by line, exactly: for files that are not perfectly regular.
+
+Slow and sure: what is not a row is set aside with its line, its rule and its text, and reading
+goes on with the next line. So one stray quote costs one line, not the rest of the file.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from itertools import islice
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+from recomart.lake.packed import UNPACK_ERRORS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from recomart.settings import CsvDialect
+
+MOST_LINES, MOST_CHARACTERS = 1_000, 1 << 20
+"""A quoted value that does not end within these is taken for a stray quote."""
+
+
+class Record(NamedTuple):
+    """A row, or a line that is none: then `values` is empty and `rule` says why."""
+
+    line: int
+    raw: str
+    values: tuple[str | None, ...] = ()
+    rule: str = ""
+
+
+class Lines:
+    """Physical lines of a file, with a look ahead; line numbers start at 1."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.stream = stream
+        self.ahead: list[bytes] = []
+        self.number = 0
+        self.fault = False
+
+    def take(self) -> bytes | None:
+        """Return the next line with its newline, None at the end."""
+        line = self.ahead.pop(0) if self.ahead else self._read()
+        self.number += line is not None
+        return line
+
+    def peek(self, n: int) -> list[bytes]:
+        """Return up to `n` lines that follow, without taking them."""
+        while len(self.ahead) < n:
+            line = self._read()
+            if line is None:
+                break
+            self.ahead.append(line)
+        return self.ahead[:n]
+
+    def skip(self, n: int) -> None:
+        """Take `n` lines that were peeked."""
+        del self.ahead[:n]
+        self.number += n
+
+    def _read(self) -> bytes | None:
+        try:
+            return self.stream.readline() or None
+        except UNPACK_ERRORS:
+            self.fault = True
+            return None
+
+
+def read_header(stream: IO[bytes], dialect: CsvDialect) -> tuple[str, ...] | None:
+    """Return the names in the first line, None for an empty or unreadable file."""
+    line = Lines(stream).take()
+    if line is None or b"\0" in line:
+        return None
+    try:
+        text = line.decode(dialect.encoding).removeprefix("\ufeff")
+        values = _split(text, dialect)
+    except (UnicodeDecodeError, csv.Error):
+        return None
+    return _unique([value.strip() for value in values])
+
+
+def _unique(names: list[str]) -> tuple[str, ...]:
+    """Give names that are empty or stand twice one of their own."""
+    found: list[str] = []
+    for place, name in enumerate(names, start=1):
+        taken = not name or name.lower() in {one.lower() for one in found}
+        found.append(f"{name or 'column'}#{place}" if taken else name)
+    return tuple(found)
+
+
+def read_records(stream: IO[bytes], dialect: CsvDialect, n_columns: int) -> Iterator[Record]:
+    """Yield every row after the header, and every line that is no row, in the file's order."""
+    lines = Lines(stream)
+    lines.take()
+    while (line := lines.take()) is not None:
+        if line.strip():
+            yield _record(line, lines, dialect, n_columns)
+    if lines.fault:
+        yield Record(lines.number + 1, "", rule="FILE-COMPRESSION")
+
+
+def _record(line: bytes, lines: Lines, dialect: CsvDialect, n_columns: int) -> Record:
+    number = lines.number
+    raw = line.decode(dialect.encoding, "replace").rstrip("\r\n")
+    if b"\0" in line:
+        return Record(number, raw.replace("\0", "␀"), rule="FILE-NUL")
+    if not line.endswith(b"\n") and dialect.final_newline == "required":
+        return Record(number, raw, rule="FILE-TRUNCATED")
+    try:
+        text = line.decode(dialect.encoding)
+        if dialect.quote not in text:
+            values = text.rstrip("\r\n").split(dialect.delimiter)
+        else:
+            text, values = _quoted(text, lines, dialect)
+    except UnicodeDecodeError:
+        return Record(number, raw, rule="FILE-ENCODING")
+    except csv.Error:
+        return Record(number, raw, rule="FILE-QUOTE")
+    if len(values) != n_columns:
+        return Record(number, text.rstrip("\r\n"), rule="FILE-RAGGED")
+    return Record(number, text.rstrip("\r\n"), tuple(value or None for value in values))
+
+
+def _quoted(text: str, lines: Lines, dialect: CsvDialect) -> tuple[str, list[str]]:
+    """Read a row with quotes, which may go on over the next lines. Raises csv.Error."""
+    try:
+        return text, _split(text, dialect)
+    except csv.Error as error:
+        if "unexpected end" not in str(error):
+            raise
+    following = lines.peek(MOST_LINES)
+    for n, line in enumerate(following, start=1):
+        if b"\0" in line or len(text) > MOST_CHARACTERS:
+            break
+        text += line.decode(dialect.encoding)
+        if dialect.quote.encode() not in line:
+            continue
+        try:
+            values = _split(text, dialect)
+        except csv.Error as error:
+            if "unexpected end" not in str(error):
+                raise
+        else:
+            lines.skip(n)
+            return text, values
+    raise csv.Error
+
+
+def _split(text: str, dialect: CsvDialect) -> list[str]:
+    rows = csv.reader(
+        io.StringIO(text, newline=""),
+        delimiter=dialect.delimiter,
+        quotechar=dialect.quote,
+        doublequote=True,
+        strict=True,
+    )
+    row = next(rows, [])
+    if next(rows, None) is not None:
+        raise csv.Error
+    return row
+
+
+def lines_at(stream: IO[bytes], numbers: Sequence[int], encoding: str) -> dict[int, str]:
+    """Return the text of the lines with these rising numbers."""
+    found, at = {}, 0
+    for number in numbers:
+        line = next(islice(stream, number - at - 1, None), b"")
+        found[number] = line.decode(encoding, "replace").rstrip("\r\n")
+        at = number
+    return found
+
+
+def read_objects(data: bytes, items_key: str | None) -> list[dict[str, str | None]] | None:
+    """Return the objects of a JSON catalogue as text values, nested ones as ``outer.inner``.
+
+    None where it is no list of objects.
+    """
+    try:
+        tree = json.loads(data)
+    except ValueError:
+        return None
+    items = tree.get(items_key) if items_key and isinstance(tree, dict) else tree
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        return None
+    return [dict(_flat(item)) for item in items]
+
+
+def _flat(item: dict[str, object], above: str = "") -> Iterator[tuple[str, str | None]]:
+    for name, value in item.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{above}{name}.")
+        elif value is None or isinstance(value, str):
+            yield above + name, value
+        else:
+            yield above + name, json.dumps(value, ensure_ascii=False)

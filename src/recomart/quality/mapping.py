@@ -1,0 +1,171 @@
+"""From raw text to our columns: what each is made of, and where the text does not fit its type."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ibis
+
+from recomart.settings import Column
+from recomart.vocabulary import COLUMNS_OF, MINUTE_US
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from ibis.expr.types import BooleanValue, IntegerValue, StringValue, Table, Value
+
+    from recomart.settings import Source
+
+TIME = "occurred_at"
+ALIASES: Mapping[str, tuple[str, ...]] = {
+    "item_id": ("product_id", "itemid", "id"),
+    "user_id": ("visitorid", "customer_id"),
+    "event_type": ("event",),
+    TIME: ("timestamp",),
+    "category_id": ("categoryid", "category"),
+    "parent_id": ("parentid",),
+    "transaction_id": ("transactionid",),
+    "rating": ("rating.rate",),
+    "rating_count": ("rating.count",),
+}
+"""Names that are understood without a line in the settings, after the name itself."""
+
+ESSENTIAL = {
+    "events": ("user_id", "item_id", "event_type", TIME),
+    "catalogue": ("item_id",),
+    "item_properties": ("item_id", "property", "value", TIME),
+    "categories": ("category_id", "parent_id"),
+}
+MADE_HERE = {"arrived_us", "occurred_us", "source", "event_id"}
+KEPT = {"_file", "_row", "_raw", "_key"}
+"""Where a row comes from: number of its file, order, its text, what makes it the same as another."""
+
+UNIT_US = {"s": 1_000_000, "ms": 1_000, "us": 1}
+TRUE, FALSE = ("1", "true", "t", "yes"), ("0", "false", "f", "no")
+
+
+@ibis.udf.scalar.builtin(name="try_strptime")
+def _try_strptime(text: str, form: str) -> ibis.dtype("timestamp"):  # type: ignore[valid-type, empty-body]
+    """Read a time, or null; DuckDB's own."""
+
+
+@ibis.udf.scalar.builtin(name="epoch_us")
+def _epoch_us(moment: ibis.dtype("timestamp")) -> int:  # type: ignore[valid-type, empty-body]
+    """Microseconds since 1970; DuckDB's own."""
+
+
+def plan(source: Source, header: Collection[str]) -> dict[str, Column]:
+    """Return how each of our columns is made from a file with this header.
+
+    A column that is neither in the settings nor in the header is left out.
+    """
+    wanted = [*(c for c in COLUMNS_OF[source.holds] if c not in MADE_HERE), TIME, "event_id"]
+    made = {}
+    for name in wanted:
+        told = source.columns.get(name)
+        found = next((n for n in (name, *ALIASES.get(name, ())) if n in header), None)
+        if told is None and found is not None:
+            made[name] = Column(source=found)
+        elif told is not None and told.source is not None and told.source not in header:
+            made[name] = told.model_copy(update={"source": None})
+        elif told is not None:
+            made[name] = told
+    return made
+
+
+def missing(source: Source, header: Collection[str]) -> list[str]:
+    """Return the raw columns that a file should have and has not."""
+    named = [
+        column.source
+        for column in source.columns.values()
+        if column.source and not column.optional and column.source not in header
+    ]
+    made = plan(source, header)
+    return named + [name for name in ESSENTIAL[source.holds] if name not in made]
+
+
+def text_of(raw: Table, column: Column) -> StringValue:
+    """Return a column's text: stripped, replaced, defaulted; empty is null."""
+    if column.source is None:
+        return ibis.literal(column.default, type="string")
+    text = raw[column.source].strip().nullif("")
+    if column.strip_suffix:
+        ends = text.endswith(column.strip_suffix)
+        text = ibis.ifelse(ends, text.left(text.length() - len(column.strip_suffix)), text)
+    if column.strip_prefix:
+        begins = text.startswith(column.strip_prefix)
+        text = ibis.ifelse(begins, text.substr(len(column.strip_prefix)), text)
+    if column.replace:
+        cases = [(text.re_search(one.match), ibis.literal(one.value)) for one in column.replace]
+        return ibis.cases(*cases, else_=ibis.literal(column.default, type="string"))
+    return text if column.default is None else text.fill_null(column.default)
+
+
+def typed(text: StringValue, column: Column, dtype: str) -> Value:
+    """Return text as its type, null where it does not fit: NaN and infinity are no numbers."""
+    if dtype == "time":
+        return moment(text, column)
+    if dtype == "float64":
+        number = text.try_cast("float64")
+        return ibis.ifelse(number.isnan() | number.isinf(), ibis.null("float64"), number)
+    if dtype == "int64":
+        return text.try_cast("int64")
+    if dtype == "boolean":
+        word = text.lower()
+        return ibis.cases((word.isin(TRUE), True), (word.isin(FALSE), False), else_=None)
+    return text
+
+
+def moment(text: StringValue, column: Column) -> IntegerValue:
+    """Return a time as microseconds UTC: a number in a unit, a format, or ISO 8601."""
+    if column.unit is not None:
+        return text.try_cast("int64") * UNIT_US[column.unit]
+    if column.format is not None:
+        return _epoch_us(_try_strptime(text, column.format))
+    # DuckDB reads an offset such as +02:00 and forgets it, so it is taken off by hand
+    has_offset = (text.substr(text.length() - 3, 1) == ":") & (
+        text.substr(text.length() - 6, 1).isin(["+", "-"])
+    )
+    hours = text.substr(text.length() - 5, 2).try_cast("int64")
+    minutes = text.substr(text.length() - 2, 2).try_cast("int64")
+    east = ibis.ifelse(text.substr(text.length() - 6, 1) == "+", 1, -1)
+    local = ibis.ifelse(has_offset, text.left(text.length() - 6), text)
+    at = _epoch_us(local.try_cast("timestamp"))
+    return ibis.ifelse(has_offset, at - east * (hours * 60 + minutes) * MINUTE_US, at)
+
+
+def mapped(raw: Table, source: Source, header: Collection[str], ingested_us: int) -> Table:
+    """Give each raw row our columns; ``bad_<column>`` tells where its text did not fit.
+
+    `raw` has the columns of `header` as text, and those of `KEPT`, which stay as they are.
+    """
+    made = plan(source, header)
+    columns: dict[str, Value] = {name: raw[name] for name in raw.columns if name in KEPT}
+    bad: dict[str, BooleanValue] = {}
+    for name, dtype in {**COLUMNS_OF[source.holds], TIME: "time", "event_id": "string"}.items():
+        if name in {"arrived_us", "occurred_us", "source"}:
+            continue
+        kind = "int64" if dtype == "time" else dtype
+        if name not in made:
+            columns[name] = ibis.null(kind)
+            continue
+        text = text_of(raw, made[name])
+        columns[name] = typed(text, made[name], dtype).cast(kind)
+        if dtype != "string":
+            bad[f"bad_{name}"] = text.notnull() & columns[name].isnull()
+    columns["occurred_us"] = columns.pop(TIME)
+    if source.holds in {"catalogue", "item_properties"} and TIME not in made:
+        columns["occurred_us"] = ibis.literal(ingested_us, type="int64")
+    known = raw.select(**columns, **bad)
+    arrived = ibis.literal(ingested_us, type="int64")
+    if source.arrival == "occurred" and source.holds != "categories":
+        arrived = known.occurred_us
+    return known.mutate(arrived_us=arrived)
+
+
+def typed_columns(table: Table) -> list[str]:
+    """Return our columns whose text may fail to fit, from a table made by `mapped`."""
+    return [name.removeprefix("bad_") for name in table.columns if name.startswith("bad_")]
+
+
+__all__ = ["mapped", "missing", "plan", "typed_columns"]

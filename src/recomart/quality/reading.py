@@ -1,0 +1,216 @@
+"""Raw files as tables of text, read strictly: nothing is guessed, nothing is lost.
+
+A perfectly regular file, where each line is one row, is read by DuckDB in parallel. Whether it
+was regular is checked afterwards by counting; any other file is read again, line by line.
+Both give columns of text, ``_file`` (its number), ``_row`` (order), ``_line`` and ``_raw``
+(null where the line itself is the raw text).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from recomart.lake.packed import open_unpacked
+from recomart.quality.exact import Record, read_header, read_objects, read_records
+from recomart.settings import CsvSource, RestSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from ibis.backends.duckdb import Backend
+    from ibis.expr.types import Table
+
+    from recomart.lake import FileEntry
+    from recomart.settings import CsvDialect, Source
+
+BATCH_BYTES = 512 << 20
+"""Files are read together up to this size; one larger file is read alone."""
+
+EXACT_ROWS = 50_000
+"""Rows of the line-by-line reader handed over at a time."""
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """A raw file to read: its entry in the manifest, where its bytes are, its header."""
+
+    number: int
+    entry: FileEntry
+    path: Path
+    header: tuple[str, ...] | None
+
+    @property
+    def compression(self) -> str:
+        """How it is packed."""
+        return str(self.entry.details.get("compression", ""))
+
+    @property
+    def ingested_us(self) -> int:
+        """When it was brought in."""
+        return int(str(self.entry.details["ingested_us"]))
+
+    @property
+    def alike(self) -> tuple[object, ...]:
+        """What files must have in common to be read together."""
+        return (self.header, self.ingested_us, self.compression)
+
+    def looks_regular(self, dialect: CsvDialect) -> bool:
+        """Tell whether the facts learned at ingestion let DuckDB read it."""
+        facts = self.entry.details
+        return (
+            dialect.encoding == "utf-8"
+            and bool(facts["is_utf8"])
+            and not facts["has_nul"]
+            and not facts["fault"]
+            and bool(facts["final_newline"] or dialect.final_newline == "optional")
+        )
+
+    @property
+    def n_rows(self) -> int:
+        """Rows it has if every line but the first is one."""
+        facts = self.entry.details
+        return int(str(facts["lines"])) + (not facts["final_newline"]) - 1
+
+
+def open_raw(number: int, entry: FileEntry, path: Path, source: Source) -> RawFile:
+    """Look at a raw file's header; None where it has none."""
+    header: tuple[str, ...] | None = None
+    if isinstance(source, CsvSource) and not entry.details["fault"]:
+        with open_unpacked(path, str(entry.details["compression"])) as stream:
+            header = read_header(stream, source.dialect)
+    elif isinstance(source, RestSource):
+        found = read_objects(path.read_bytes(), source.items_key) or []
+        header = tuple(sorted({name for one in found for name in one}))
+    return RawFile(number, entry, path, header)
+
+
+def in_batches(files: Iterable[RawFile]) -> Iterator[list[RawFile]]:
+    """Put files together that have one header and fit into `BATCH_BYTES`, in their order."""
+    batch: list[RawFile] = []
+    size = 0
+    for file in files:
+        n_bytes = int(str(file.entry.details.get("unpacked_bytes", file.entry.bytes)))
+        alike = not batch or batch[0].alike == file.alike
+        if batch and not (alike and size + n_bytes <= BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(file)
+        size += n_bytes
+    if batch:
+        yield batch
+
+
+def fast_rows(con: Backend, files: Sequence[RawFile], source: CsvSource) -> Table:
+    """Read regular files of one header together; rows come in the files' order.
+
+    Lines that are no rows are left out here; `irregular` finds their files by counting.
+    """
+    dialect = source.dialect
+    header = files[0].header or ()
+    key = key_sql(header, source)
+    columns = ", ".join(f"{_text(name)}: 'VARCHAR'" for name in header)
+    paths = ", ".join(_text(str(file.path)) for file in files)
+    numbers = ", ".join(f"{_text(str(file.path))}: {file.number}" for file in files)
+    compression = {"": "none", "gz": "gzip", "zst": "zstd"}[files[0].compression]
+    return con.sql(
+        f"""
+        SELECT * EXCLUDE (filename),
+            (MAP {{{numbers}}})[filename]::INTEGER AS _file,
+            row_number() OVER () AS _row,
+            NULL::VARCHAR AS _raw,
+            {key} AS _key
+        FROM read_csv([{paths}], columns = {{{columns}}}, header = true, auto_detect = false,
+            delim = {_text(dialect.delimiter)}, quote = {_text(dialect.quote)},
+            escape = {_text(dialect.quote)}, strict_mode = true, store_rejects = true,
+            filename = true, compression = '{compression}', max_line_size = 2097152)
+        """  # noqa: S608 - every value is quoted by _text; names come from the file's own header
+    )
+
+
+def key_sql(header: Sequence[str], source: Source) -> str:
+    """Return the SQL of what makes a row the same as another: all its text.
+
+    Events keep it as their identity, so it is an MD5; elsewhere DuckDB's faster hash will do.
+    """
+    names = [_name(name) for name in header]
+    if source.holds != "events":
+        return f"hash({', '.join(names)})::VARCHAR"
+    parts = ", ".join(f"coalesce({name}, chr(30))" for name in names)
+    return f"md5(concat_ws(chr(31), {parts}))"
+
+
+def _name(value: str) -> str:
+    """Write a name as an SQL identifier; it comes from a file's header."""
+    return '"' + value.replace('"', '""') + '"'
+
+
+def _text(value: str) -> str:
+    """Write a value as an SQL string."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def exact_rows(
+    file: RawFile, source: Source, rejected: list[tuple[int, Record]]
+) -> Iterator[pa.Table]:
+    """Read one file exactly, some rows at a time; lines that are no rows go to `rejected`."""
+    held: list[Record] = []
+    for record in _records(file, source):
+        if record.rule:
+            rejected.append((file.number, record))
+            continue
+        held.append(record)
+        if len(held) == EXACT_ROWS:
+            yield _as_table(held, file)
+            held = []
+    if held:
+        yield _as_table(held, file)
+
+
+def _records(file: RawFile, source: Source) -> Iterator[Record]:
+    if isinstance(source, RestSource):
+        yield from _objects(file, source)
+        return
+    fault = file.entry.details["fault"]
+    if file.header is None and not fault and not file.entry.details["unpacked_bytes"]:
+        return  # an empty file: no header, no rows, nothing lost
+    with open_unpacked(file.path, file.compression) as stream:
+        for record in read_records(stream, source.dialect, len(file.header or ())):
+            if file.header is None and not record.rule:
+                yield record._replace(values=(), rule="FILE-COLUMNS")
+            else:
+                yield record
+
+
+def _objects(file: RawFile, source: RestSource) -> Iterator[Record]:
+    found = read_objects(file.path.read_bytes(), source.items_key)
+    if found is None:
+        raw = file.path.read_bytes().decode("utf-8", "replace")
+        yield Record(1, raw, rule="FILE-JSON")
+        return
+    header = file.header or ()
+    for number, one in enumerate(found, start=1):
+        raw = json.dumps(one, ensure_ascii=False)
+        yield Record(number, raw, tuple(one.get(name) for name in header))
+
+
+def _as_table(records: Sequence[Record], file: RawFile) -> pa.Table:
+    """Return rows as columns of text, in the shape of `fast_rows`; `_row` is the line."""
+    header = file.header or ()
+    by_column = zip(*(record.values for record in records), strict=True)
+    columns = {
+        name: pa.array(values, pa.string()) for name, values in zip(header, by_column, strict=True)
+    }
+    n = len(records)
+    return pa.table(
+        {
+            **columns,
+            "_file": pa.array([file.number] * n, pa.int32()),
+            "_row": pa.array([record.line for record in records], pa.int64()),
+            "_raw": pa.array([record.raw for record in records], pa.string()),
+        }
+    )
