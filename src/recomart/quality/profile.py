@@ -1,9 +1,9 @@
 """Profiles: what the columns of a table hold, in few scans.
 
 Nulls, extremes and means are of all rows. Quantiles, histograms and top values are of the
-rows examined: all of them up to `EXAMINED_ROWS`, above it the rows whose hash falls into a
-fixed share, so that the same rows give the same profile again. Distinct values are counted
-exactly while every row is examined, and estimated above that.
+rows examined: all of them up to `EXAMINED_ROWS`, above it those whose id has a hash in a fixed
+share, so that the same rows give the same profile again. Distinct values are counted exactly
+while every row is examined, and estimated above that.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ibis.backends.duckdb import Backend
     from ibis.expr.types import Table, Value
 
-EXAMINED_ROWS = 2_000_000
+EXAMINED_ROWS = 1_000_000
 """Rows above which quantiles, histograms and top values are taken from a share of them."""
 N_BINS = 24
 N_TOP = 8
@@ -88,12 +88,9 @@ def profile_table(con: Backend, table: Table, examine: int = EXAMINED_ROWS) -> T
 
 
 def _chosen(table: Table, share: int) -> Table:
-    """Return one row in `share`, chosen by what the rows hold."""
-    if share == 1:
-        return table
-    # each part below `share`, so that their sum cannot overflow
-    parts = [table[name].hash() % share for name in table.columns]
-    return table.filter(sum(parts[1:], parts[0]) % share == 0)
+    """Return about one row in `share`, chosen by the hash of the id in the first column."""
+    identity = table[table.columns[0]]
+    return table if share == 1 else table.filter(identity.hash() % share == 0)
 
 
 def _kind(name: str, column: Value) -> Kind:
