@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Literal
@@ -15,7 +16,7 @@ from recomart.log import StageLog, recording
 from recomart.pipeline.stages import STAGES, Stage, expand, in_order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from recomart.settings import Loaded
 
@@ -89,6 +90,17 @@ def run(
     return record
 
 
+@contextmanager
+def open_bench(loaded: Loaded, stage_name: str) -> Iterator[Workbench]:
+    """Give a workbench for work by hand in a stage's place: under the lease, with its log."""
+    [stage] = [stage for stage in STAGES if stage.name == stage_name]
+    run_id = _run_id()
+    logs = loaded.path(loaded.settings.paths.logs)
+    with recording(logs, run_id), lease(loaded.path(loaded.settings.paths.lake), run_id):
+        runner = _Runner(loaded, run_id, Dates(), force=False)
+        yield runner.bench(stage, runner.key(stage))
+
+
 class _Runner:
     def __init__(self, loaded: Loaded, run_id: str, dates: Dates, *, force: bool) -> None:
         self.loaded = loaded
@@ -102,13 +114,13 @@ class _Runner:
         """Run one stage, or find that it is done; fill in its record."""
         log = StageLog(stage.log)
         began = time.perf_counter()
-        key = self._key(stage)
+        key = self.key(stage)
         try:
             if self._is_done(stage, key):
                 record.outcome = "skipped"
             else:
                 log.info("stage_started", stage=stage.name, run_id=self.run_id)
-                stage.load()(self._bench(stage, key))
+                stage.load()(self.bench(stage, key))
         except BaseException as error:
             record.outcome = "failed"
             record.error = str(error) if isinstance(error, RecomartError) else repr(error)
@@ -129,7 +141,8 @@ class _Runner:
         if record.outcome == "done":
             log.info("stage_finished", seconds=record.seconds, outcome=record.outcome)
 
-    def _key(self, stage: Stage) -> str:
+    def key(self, stage: Stage) -> str:
+        """Return the hash of all that a stage's result depends on."""
         settings = self.loaded.settings
         parents = [self.lake.find(name) for name in expand(stage.reads, settings)]
         return hash_of(
@@ -146,7 +159,8 @@ class _Runner:
         written = [self.lake.find(name) for name in expand(stage.writes, self.loaded.settings)]
         return all(manifest is not None and manifest.key == key for manifest in written)
 
-    def _bench(self, stage: Stage, key: str) -> Workbench:
+    def bench(self, stage: Stage, key: str) -> Workbench:
+        """Return what a stage has in its hands."""
         from recomart.engines import connect  # Ibis and DuckDB: not where all is skipped
 
         settings = self.loaded.settings

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import ibis
 
+from recomart.lake.packed import open_unpacked
 from recomart.quality.contract import mask, rules_of, type_rules
 from recomart.quality.exact import Record, lines_at
 from recomart.quality.mapping import mapped, missing
 from recomart.quality.reading import exact_rows, fast_rows, key_sql
-from recomart.lake.packed import open_unpacked
 from recomart.settings import CsvSource
 from recomart.vocabulary import COLUMNS_OF, DAY_US
 
@@ -58,14 +58,15 @@ class Checked:
         self.rejected: list[tuple[int, Record]] = []
         self.exact: set[int] = set()
         self._read(files)
-        self.first_row = dict(self._rows("SELECT _file, min(_row) FROM checked GROUP BY 1"))
+        first = self._rows("SELECT _file, min(_row) FROM checked GROUP BY 1")
+        self.first_row = dict(first)
         self._find_repeats()
 
     @property
     def _bad_bits(self) -> int:
         return sum(1 << k for k, rule in enumerate(self.rules) if rule.action == "quarantine")
 
-    def _rows(self, sql: str) -> list[tuple[int, ...]]:
+    def _rows(self, sql: str) -> list[tuple[Any, ...]]:
         return self.con.con.execute(sql).fetchall()  # type: ignore[no-any-return]
 
     def _read(self, files: Sequence[RawFile]) -> None:
@@ -76,7 +77,8 @@ class Checked:
         self._create()
         if fast and isinstance(source, CsvSource):
             self._insert(fast_rows(self.con, fast, source))
-            found = dict(self._rows("SELECT _file, count(*) FROM checked GROUP BY 1"))
+            counts = self._rows("SELECT _file, count(*) FROM checked GROUP BY 1")
+            found = dict(counts)
             irregular = [f for f in fast if found.get(f.number, 0) != f.n_rows]
             if irregular:
                 numbers = ", ".join(str(f.number) for f in irregular)
@@ -210,11 +212,15 @@ class Checked:
         lines = [row + shift for row, _, _ in rows]
         texts: dict[int, str] = {}
         if number not in self.exact and lines:
-            encoding = self.source.dialect.encoding if isinstance(self.source, CsvSource) else "utf-8"
+            encoding = (
+                self.source.dialect.encoding if isinstance(self.source, CsvSource) else "utf-8"
+            )
             with open_unpacked(file.path, file.compression) as stream:
                 texts = lines_at(stream, lines, encoding)
         found = [
-            Broken(line, " ".join(self.codes(broken)), texts.get(line, "") if raw is None else str(raw))
+            Broken(
+                line, " ".join(self.codes(broken)), texts.get(line, "") if raw is None else str(raw)
+            )
             for line, (_, broken, raw) in zip(lines, rows, strict=True)
         ]
         found += [Broken(r.line, r.rule, r.raw) for n, r in self.rejected if n == number]
@@ -238,7 +244,8 @@ class Checked:
         rows = self._rows(
             f"""
             SELECT c._file, count(*), count(*) FILTER (WHERE {good} AND r._row IS NULL),
-                count(r._row), round(sum({product or 'NULL'}::DOUBLE), 6), {', '.join(sums + distinct)}
+                count(r._row), round(sum({product or "NULL"}::DOUBLE), 6),
+                {", ".join(sums + distinct)}
             FROM checked c LEFT JOIN repeats r ON c._row = r._row AND c._file = r._file
             GROUP BY 1
             """  # noqa: S608 - numbers and names of our own columns
@@ -250,9 +257,7 @@ class Checked:
             for number in self.files
         }
 
-    def _tally(
-        self, number: int, row: tuple[int, ...] | None, days: dict[str, int]
-    ) -> Tally:
+    def _tally(self, number: int, row: tuple[Any, ...] | None, days: dict[str, int]) -> Tally:
         lost = [record for n, record in self.rejected if n == number]
         n_rules = len(self.rules)
         n, valid, repeated, total, *counts = row or (0, 0, 0, None, *[0] * n_rules)

@@ -101,7 +101,8 @@ def rules_of(source: Source) -> tuple[Rule, ...]:
     A column whose text must fit a type has a rule ``TYPE-<COLUMN>`` of its own.
     """
     own = {rule.code: rule for rule in source.contract.rules}
-    standing = [own.pop(r.code, r) for r in STANDING[source.holds]] if source.contract.standing else []
+    kept = STANDING[source.holds] if source.contract.standing else ()
+    standing = [own.pop(rule.code, rule) for rule in kept]
     return (*standing, *own.values())
 
 
@@ -124,7 +125,7 @@ def mask(table: Table, rules: Sequence[Rule], ingested_us: int) -> IntegerValue:
     if len(rules) > MOST_RULES:
         raise SettingsError(
             f"A contract of {len(rules)} rules is too long.",
-            remedy=f"Keep at most {MOST_RULES} rules a source, its standing and type rules included.",
+            remedy=f"Keep at most {MOST_RULES} a source, its standing and type rules included.",
         )
     bits = [
         ibis.ifelse(broken(table, rule, ingested_us), ibis.literal(1 << k, type="int64"), 0)
@@ -140,14 +141,17 @@ def broken(table: Table, rule: Rule, ingested_us: int) -> BooleanValue:
     column = "occurred_us" if rule.column == TIME else rule.column
     for name in (column, rule.when_column if rule.when else column):
         if name not in table.columns:
+            known = (c for c in table.columns if c[0] != "_" and c[:4] != "bad_")
             raise SettingsError(
                 f"Rule {rule.code} speaks of a column {name!r} that its source has not.",
-                remedy=f"Known: {', '.join(c for c in table.columns if c[0] != '_' and c[:4] != 'bad_')}.",
+                remedy=f"Known: {', '.join(known)}.",
             )
-    failed = ~holds(table, rule, column, ingested_us).fill_null(False)
+    failed = ~holds(table, rule, column, ingested_us).fill_null(ibis.literal(value=False))
     if rule.when is None:
         return failed
-    return failed & table[rule.when_column].re_search(rule.when.match).fill_null(False)
+    return failed & table[rule.when_column].re_search(rule.when.match).fill_null(
+        ibis.literal(value=False)
+    )
 
 
 def holds(table: Table, rule: Rule, name: str, ingested_us: int) -> BooleanValue:
@@ -160,7 +164,11 @@ def holds(table: Table, rule: Rule, name: str, ingested_us: int) -> BooleanValue
     if rule.check in {"range", "above"}:
         return value.isnull() | _within(value, rule)
     text = value.cast("string")
-    listed = value.isin([float(v) for v in rule.values]) if value.type().is_numeric() else text.isin(rule.values)
+    listed = (
+        value.isin([float(v) for v in rule.values])
+        if value.type().is_numeric()
+        else text.isin(rule.values)
+    )
     if rule.check == "allowed":
         return listed
     if rule.check == "matches":

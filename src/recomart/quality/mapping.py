@@ -38,18 +38,18 @@ ESSENTIAL = {
 }
 MADE_HERE = {"arrived_us", "occurred_us", "source", "event_id"}
 KEPT = {"_file", "_row", "_raw", "_key"}
-"""Where a row comes from: number of its file, order, its text, what makes it the same as another."""
+"""Where a row comes from: its file's number, its order, its text, what makes two rows the same."""
 
 UNIT_US = {"s": 1_000_000, "ms": 1_000, "us": 1}
 TRUE, FALSE = ("1", "true", "t", "yes"), ("0", "false", "f", "no")
 
 
-@ibis.udf.scalar.builtin(name="try_strptime")
-def _try_strptime(text: str, form: str) -> ibis.dtype("timestamp"):  # type: ignore[valid-type, empty-body]
+@ibis.udf.scalar.builtin(name="try_strptime")  # type: ignore[untyped-decorator]
+def _try_strptime(text: str, form: str) -> ibis.dtype("timestamp"):  # type: ignore[valid-type]
     """Read a time, or null; DuckDB's own."""
 
 
-@ibis.udf.scalar.builtin(name="epoch_us")
+@ibis.udf.scalar.builtin(name="epoch_us")  # type: ignore[untyped-decorator]
 def _epoch_us(moment: ibis.dtype("timestamp")) -> int:  # type: ignore[valid-type, empty-body]
     """Microseconds since 1970; DuckDB's own."""
 

@@ -88,7 +88,9 @@ class Validation:
         old, aside = (entries.get(entry.partition) for entries in self.before)
         if self.bench.force or old is None or aside is None or old.made_by != made_by:
             return False
-        return old.details["overlaps"] == self._overlaps(cast("dict[str, int]", old.details["days"]))
+        return old.details["overlaps"] == self._overlaps(
+            cast("dict[str, int]", old.details["days"])
+        )
 
     def _keep(self, entry: FileEntry) -> None:
         for draft, entries in zip((self.valid, self.quarantined), self.before, strict=True):
@@ -168,7 +170,9 @@ class Validation:
 
     def _warnings(self, file: RawFile) -> list[str]:
         if file.header is None:
-            return ["the file has no readable header"] if file.entry.bytes else ["the file is empty"]
+            return (
+                ["the file has no readable header"] if file.entry.bytes else ["the file is empty"]
+            )
         gone = missing(self.source, file.header)
         return [f"the columns {', '.join(gone)} are missing"] if gone else []
 
