@@ -1,12 +1,15 @@
 """The docs are held to the code: links lead somewhere, examples run, settings fit."""
 
 import re
+import shlex
 from pathlib import Path
 
+import click
 import pyarrow as pa
 import pytest
 import yaml
 
+from recomart.cli import recomart
 from recomart.lake import Draft, Lake, LocalObjects, Making
 from recomart.settings import Settings
 
@@ -60,3 +63,46 @@ def test_examples_run(page, in_a_folder_with_a_shop, capsys):
         exec(compile(block, page.name, "exec"), {})  # noqa: S102 - our own examples
 
         assert capsys.readouterr().out
+
+
+def commands(group, above=()):
+    """Every command that can be typed, as words to command."""
+    found = {}
+    for name, command in group.commands.items():
+        words = (*above, name)
+        found |= commands(command, words) if isinstance(command, click.Group) else {words: command}
+    return found
+
+
+def lines_typed(page):
+    """Command lines shown in a page, without what a shell does with their output."""
+    text = page.read_text(encoding="utf-8")
+    shown = re.findall(r"(?:^\$ |^|`)(recomart [^`\n]*)", text, re.MULTILINE)
+    return [re.split(r"\s#|\s>|\s\|", line)[0] for line in shown if "…" not in line]
+
+
+def is_understood(line):
+    """Whether the command line's command and options are known; values are not looked at."""
+    words = shlex.split(line)[1:]
+    known = commands(recomart)
+    options = {o for p in recomart.params for o in (*p.opts, *p.secondary_opts)}
+    while words and words[0] in options:
+        words = words[1:] if words[0] in ("--json", "--help") else words[2:]
+    if not words or words[0].isupper():
+        return True
+    match = next((known[tuple(words[:n])] for n in (1, 2) if tuple(words[:n]) in known), None)
+    taken = {o for p in match.params for o in p.opts} | {"--help"} if match else set()
+    return match is not None and all(w in taken for w in words if re.match(r"--?[a-z]", w))
+
+
+@pytest.mark.parametrize("page", named(page for page in PAGES if lines_typed(page)))
+def test_commands_shown_can_be_typed(page):
+    assert [line for line in lines_typed(page) if not is_understood(line)] == []
+
+
+def test_every_command_is_described():
+    text = (ROOT / "docs" / "guide" / "command-line.md").read_text(encoding="utf-8")
+
+    missing = [words for words in commands(recomart) if " ".join(words) not in text]
+
+    assert missing == []
