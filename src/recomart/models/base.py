@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -46,6 +46,12 @@ class Recommender(Protocol):
 
     def scores(self, history: csr_array) -> NDArray[np.float32]:
         """Score every item, shape (n_rows, n_items); -inf where the model has no opinion."""
+
+    def taste(self, history: csr_array) -> Any:  # noqa: ANN401 -- each model keeps its own
+        """Return what the model keeps of each history, small; its rows can be sliced."""
+
+    def scores_of(self, taste: Any) -> NDArray[np.float32]:  # noqa: ANN401 -- as `taste`
+        """Score every item for rows of a taste; `scores` is this after `taste`."""
 
     def recommend(self, history: csr_array, n: int, *, exclude_seen: bool = True) -> TopN:
         """Rank at most `n` items for each row; with `exclude_seen` none that is in that row."""

@@ -7,6 +7,7 @@ Multiple Searches", TREC-2 1994: CombSUM); lists of similar items are fused by r
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,7 +62,19 @@ class BlendConfig(BaseModel, frozen=True, extra="forbid"):
     )
 
 
-class Blend(Scorer):
+@dataclass(frozen=True, slots=True)
+class Tastes:
+    """What each member keeps of the same histories; sliced together."""
+
+    n_rows: int
+    parts: tuple[Any, ...]
+
+    def __getitem__(self, rows: slice) -> Tastes:
+        n_rows = len(range(self.n_rows)[rows])
+        return Tastes(n_rows, tuple(part[rows] for part in self.parts))
+
+
+class Blend(Scorer[Tastes]):
     """``s[i] = sum_m weight_m * (s_m[i] - mean_m) / deviation_m`` over the members with an opinion.
 
     Mean and deviation are those of the row; an item on which a member has no opinion counts as
@@ -93,14 +106,18 @@ class Blend(Scorer):
         self.popularity_ = Popularity(self.config.fallback).fit(interactions)
         return self
 
-    def scores(self, history: csr_array) -> NDArray[np.float32]:
-        """Add the standardised scores, then fill; see `Recommender.scores`."""
+    def taste(self, history: csr_array) -> Tastes:
+        """Return what each member keeps of the histories."""
+        check_history(history, self.n_items)
+        return Tastes(history.shape[0], tuple(m.taste(history) for _, m in self._voices()))
+
+    def scores_of(self, taste: Tastes) -> NDArray[np.float32]:
+        """Add the standardised scores, then fill."""
         fill = self._fill()
-        check_history(history, len(fill))
-        total = np.zeros((history.shape[0], len(fill)), dtype=np.float32)
+        total = np.zeros((taste.n_rows, len(fill)), dtype=np.float32)
         is_open = np.ones(total.shape, dtype=bool)
-        for member, model in self._voices():
-            scores = model.scores(history)
+        for (member, model), part in zip(self._voices(), taste.parts, strict=True):
+            scores = model.scores_of(part)
             is_open &= np.isneginf(scores)
             total += np.float32(member.weight) * standardised(scores)[0]
         lowest = total.min(axis=1, keepdims=True)

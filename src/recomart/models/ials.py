@@ -47,7 +47,7 @@ class IALSConfig(BaseModel, frozen=True, extra="forbid"):
     seed: int = Field(0, ge=0, description="of the first item vectors")
 
 
-class IALS(Scorer):
+class IALS(Scorer["NDArray[np.float32]"]):
     """Score ``x_u . y_i``, with vectors that fit what was taken and pull all else to 0.
 
     They minimise, over users u, items i and interactions S,
@@ -90,17 +90,16 @@ class IALS(Scorer):
         self.unheard_ = _unheard(self.items_)
         return self
 
-    def fold_in(self, history: csr_array) -> NDArray[np.float32]:
-        """Return the vector of each history, float32, shape (n_rows, embedding_size)."""
+    def taste(self, history: csr_array) -> NDArray[np.float32]:
+        """Fold in: return the vector of each history, float32, shape (n_rows, embedding_size)."""
         side = self._side()
         check_history(history, len(side.vectors))
         return solve(sparse.damped(history, self.config.strength_exponent), side)
 
-    def scores(self, history: csr_array) -> NDArray[np.float32]:
-        """Fold in and multiply; see `Recommender.scores`."""
-        users = self.fold_in(csr_array(history))
-        scores = users @ self.items_.T
-        scores[~users.any(axis=1)] = -np.inf
+    def scores_of(self, taste: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Multiply the vectors of users and items."""
+        scores = taste @ self.items_.T
+        scores[~taste.any(axis=1)] = -np.inf
         scores[:, self.unheard_] = -np.inf
         return scores
 

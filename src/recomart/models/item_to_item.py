@@ -34,7 +34,7 @@ class ItemToItemConfig(BaseModel, frozen=True, extra="forbid"):
 Config = TypeVar("Config", bound=ItemToItemConfig)
 
 
-class ItemToItem(Scorer, Generic[Config]):
+class ItemToItem(Scorer[csr_array], Generic[Config]):
     """A history scores an item by the summed weight from its items: ``s[u] = h[u] @ weights_``.
 
     Learned: `weights_`, float32, shape (n_items, n_items), zero diagonal, at most `neighbours`
@@ -51,11 +51,14 @@ class ItemToItem(Scorer, Generic[Config]):
         """Number of items known; see `Recommender.n_items`."""
         return int(self._weights().shape[0])
 
-    def scores(self, history: csr_array) -> NDArray[np.float32]:
-        """Sum the weights from the history; see `Recommender.scores`."""
-        weights = self._weights()
-        check_history(history, weights.shape[0])
-        scores: NDArray[np.float32] = (self._damped(history) @ weights).toarray()
+    def taste(self, history: csr_array) -> csr_array:
+        """Return the history with its weights raised as they were in `fit`."""
+        check_history(history, self.n_items)
+        return sparse.damped(history, self.config.strength_exponent)
+
+    def scores_of(self, taste: csr_array) -> NDArray[np.float32]:
+        """Sum the weights from the history."""
+        scores: NDArray[np.float32] = (taste @ self._weights()).toarray()
         scores[scores == 0] = -np.inf  # no path, so no opinion
         return scores
 
@@ -65,9 +68,9 @@ class ItemToItem(Scorer, Generic[Config]):
 
     def contributions(self, history: csr_array, item: int) -> NDArray[np.float32]:
         """Return what each item of the history adds to the score of `item`; sums to it exactly."""
-        history = self._damped(csr_array(history))
+        taste = self.taste(history)
         column = self._weights()[:, [item]].toarray().ravel()
-        parts: NDArray[np.float32] = history.data * column[history.indices]
+        parts: NDArray[np.float32] = taste.data * column[taste.indices]
         return parts
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
@@ -80,10 +83,6 @@ class ItemToItem(Scorer, Generic[Config]):
         model = cls(config)
         model.weights_ = sparse.from_arrays(arrays, "weights")
         return model
-
-    def _damped(self, history: csr_array) -> csr_array:
-        """Return the history with its weights raised as they were in `fit`."""
-        return sparse.damped(csr_array(history), self.config.strength_exponent)
 
     def _weights(self) -> csr_array:
         """Return the weights, or say that there are none yet."""

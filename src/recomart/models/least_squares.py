@@ -110,9 +110,10 @@ def solve(weights: csr_array, side: Side) -> NDArray[np.float32]:
 def _groups(lengths: NDArray[np.int32], size: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
     """Yield (n_entries, rows): rows of one length, as many as fit the cache."""
     order = np.argsort(lengths, kind="stable")
-    distinct, starts = np.unique(lengths[order], return_index=True)
-    for n_entries, rows in zip(distinct.tolist(), np.split(order, starts[1:]), strict=True):
+    distinct, starts, counts = np.unique(lengths[order], return_index=True, return_counts=True)
+    for n_entries, first, count in zip(distinct.tolist(), starts, counts, strict=True):
         if n_entries:
+            rows = order[first : first + count]
             at_once = max(1, GATHERED // (n_entries * size))
             for start in range(0, len(rows), at_once):
                 yield n_entries, rows[start : start + at_once]

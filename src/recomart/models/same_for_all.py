@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 from pydantic import BaseModel
+from scipy.sparse import csr_array
 
 from recomart.errors import ArtefactError, NotFittedError
 from recomart.models.base import TopN, check_history
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
-    from scipy.sparse import csr_array
     from typing_extensions import Self
 
     from recomart.models.interactions import Interactions
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Config = TypeVar("Config", bound=BaseModel)
 
 
-class SameForAll(Scorer, Generic[Config]):
+class SameForAll(Scorer[csr_array], Generic[Config]):
     """One score an item, whatever the history.
 
     Learned: `item_scores_`, float32, shape (n_items,); -inf where there is no opinion. It has no
@@ -40,11 +40,14 @@ class SameForAll(Scorer, Generic[Config]):
         """Number of items known; see `Recommender.n_items`."""
         return len(self._item_scores())
 
-    def scores(self, history: csr_array) -> NDArray[np.float32]:
-        """Repeat the scores for each row; see `Recommender.scores`."""
-        item_scores = self._item_scores()
-        check_history(history, len(item_scores))
-        return np.tile(item_scores, (history.shape[0], 1))
+    def taste(self, history: csr_array) -> csr_array:
+        """Return the history, which changes nothing."""
+        check_history(history, self.n_items)
+        return history
+
+    def scores_of(self, taste: csr_array) -> NDArray[np.float32]:
+        """Repeat the scores for each row."""
+        return np.tile(self._item_scores(), (taste.shape[0], 1))
 
     def similar_items(self, items: NDArray[np.int32], n: int) -> TopN:
         """Answer empty rows; see `Recommender.similar_items`."""

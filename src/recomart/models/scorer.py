@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -16,27 +16,43 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Scorer(ABC):
-    """Lists from scores. A model gives `scores`; the verbs that make lists of them are here."""
+Taste = TypeVar("Taste")
+
+
+class Scorer(ABC, Generic[Taste]):
+    """Lists from scores, in two steps that a model gives.
+
+    `taste` turns histories into whatever the model keeps of them, one row each, and `scores_of`
+    turns rows of that into scores. The first is cheap to hold for many users, the second is not,
+    so lists are made block by block.
+    """
 
     @abstractmethod
+    def taste(self, history: csr_array) -> Taste:
+        """Return what the model keeps of each history; rows can be sliced."""
+
+    @abstractmethod
+    def scores_of(self, taste: Taste) -> NDArray[np.float32]:
+        """Score every item for each row of `taste`; a new array, -inf for no opinion."""
+
     def scores(self, history: csr_array) -> NDArray[np.float32]:
         """Score every item; see `Recommender.scores`."""
+        return self.scores_of(self.taste(history))
 
     def recommend(self, history: csr_array, n: int, *, exclude_seen: bool = True) -> TopN:
         """Rank by score; see `Recommender.recommend`. Holds one block of scores a core."""
         history = csr_array(history)
         top = TopN.empty(history.shape[0], n)
+        taste: Any = self.taste(history)
 
         def rank(block: tuple[int, int]) -> None:
             """Fill in the lists of a block of rows."""
-            start, stop = block
-            rows = history[start:stop]
-            scores = self.scores(rows)
+            rows = slice(*block)
+            scores = self.scores_of(taste[rows])
             if exclude_seen:
-                scores[rows.nonzero()] = -np.inf
+                scores[history[rows].nonzero()] = -np.inf
             best = top_n(scores, n)
-            top.items[start:stop], top.scores[start:stop] = best.items, best.scores
+            top.items[rows], top.scores[rows] = best.items, best.scores
 
         spread(rank, row_blocks(*history.shape))
         return top
