@@ -34,7 +34,7 @@ __all__ = ["main", "recomart"]
 def recomart(
     context: click.Context, settings: str | None, flags: tuple[str, ...], as_json: bool
 ) -> None:
-    r"""From a shop's event log and catalogue to recommendations.
+    """From a shop's event log and catalogue to recommendations.
 
     \b
     Examples:

@@ -21,7 +21,7 @@ COLUMNS = ("rank", "item_id", "title", "price", "score", "reason")
 def recommend(
     context: Context, user_id: str, n_items: int, explain: bool, include_seen: bool
 ) -> None:
-    r"""Rank items for a user, best first. A user nobody knows gets what is popular now.
+    """Rank items for a user, best first. A user nobody knows gets what is popular now.
 
     \b
     Examples:
@@ -44,7 +44,7 @@ def recommend(
 @click.option("-n", "--n-items", default=10, show_default=True, type=click.IntRange(1, 1000))
 @click.pass_obj
 def similar(context: Context, item_id: str, n_items: int) -> None:
-    r"""Rank items by their likeness to one.
+    """Rank items by their likeness to one.
 
     \b
     Example:

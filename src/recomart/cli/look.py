@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.pass_obj
 def status(context: Context) -> None:
-    r"""Show every data set: rows, version, age, and the last run.
+    """Show every data set: rows, version, age, and the last run.
 
     \b
     Example:
@@ -37,7 +37,7 @@ def status(context: Context) -> None:
 @click.option("--open", "open_it", is_flag=True, help="Open the index in a browser.")
 @click.pass_obj
 def report(context: Context, open_it: bool) -> None:
-    r"""Write the HTML reports of the current data sets and say where they are.
+    """Write the HTML reports of the current data sets and say where they are.
 
     \b
     Example:
@@ -59,7 +59,7 @@ def report(context: Context, open_it: bool) -> None:
 @click.option("--verify", is_flag=True, help="Also read every stored byte and check its sha256.")
 @click.pass_obj
 def doctor(context: Context, verify: bool) -> None:
-    r"""Check this machine, the settings and the lake; exit with 1 if something is wrong.
+    """Check this machine, the settings and the lake; exit with 1 if something is wrong.
 
     \b
     Example:

@@ -20,7 +20,7 @@ def quarantine() -> None:
 @quarantine.command("list")
 @click.pass_obj
 def list_waiting(context: Context) -> None:
-    r"""Count what waits, by source and rule.
+    """Count what waits, by source and rule.
 
     \b
     Example:
@@ -39,7 +39,7 @@ def list_waiting(context: Context) -> None:
 @click.option("--csv", "as_csv", is_flag=True, help="As a file to be mended; needs --source.")
 @click.pass_obj
 def show(context: Context, source: str | None, rule: str | None, most: int, as_csv: bool) -> None:
-    r"""Show rows with their file, line, rules and raw text.
+    """Show rows with their file, line, rules and raw text.
 
     \b
     Examples:
@@ -63,7 +63,7 @@ def show(context: Context, source: str | None, rule: str | None, most: int, as_c
 )
 @click.pass_obj
 def replay(context: Context, source: str | None, mended: Path | None) -> None:
-    r"""Try rows again: with the contract as it is now, or as they were mended in a file.
+    """Try rows again: with the contract as it is now, or as they were mended in a file.
 
     \b
     Examples:

@@ -22,7 +22,7 @@ TEMPLATES = ("basic", "online-retail", "retailrocket")
     "--data", type=click.Path(path_type=Path), help="Folder of the data files, if not in FOLDER."
 )
 def init(folder: Path, template: str, data: Path | None) -> None:
-    r"""Write a commented recomart.yaml into FOLDER. Nothing that is there is overwritten.
+    """Write a commented recomart.yaml into FOLDER. Nothing that is there is overwritten.
 
     \b
     Examples:
@@ -59,7 +59,7 @@ def config() -> None:
 @click.option("--origin", is_flag=True, help="Also say where each value came from.")
 @click.pass_obj
 def show(context: Context, origin: bool) -> None:
-    r"""Print every setting as it is in force. Secrets are hidden.
+    """Print every setting as it is in force. Secrets are hidden.
 
     \b
     Examples:
@@ -93,7 +93,7 @@ def _leaves(tree: object, above: tuple[str, ...] = ()) -> list[tuple[tuple[str, 
 @click.option("--seed", default=7, show_default=True, help="Another seed, another shop.")
 @click.pass_obj
 def demo(context: Context, folder: Path, users: int, seed: int) -> None:
-    r"""Make up a shop and take it all the way, from raw files to recommendations.
+    """Make up a shop and take it all the way, from raw files to recommendations.
 
     Writes the shop's files, serves its catalogue over HTTP on this machine, runs the whole
     pipeline, and ends with the models compared, five users' lists and the reports. Run it again:

@@ -51,7 +51,7 @@ def _dates(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--only", multiple=True, metavar="STAGE", help="Only this stage; repeatable.")
 @click.pass_obj
 def run(context: Context, /, only: tuple[str, ...], **options: Any) -> None:
-    r"""Run the whole pipeline: what is done is skipped, what was cut off goes on.
+    """Run the whole pipeline: what is done is skipped, what was cut off goes on.
 
     \b
     Examples:

@@ -178,12 +178,13 @@ def observations(models: tuple[ModelFigures, ...], main: str) -> tuple[str, ...]
     cold = best.segments["cold users"]
     if cold.n_users:
         said.append(
-            f"{cold.n_users:,} of {best.metrics[main].n_users:,} test users had no history; for them"
-            f" {best.model} reaches {cold.written()}."
+            f"{cold.n_users:,} of {best.metrics[main].n_users:,} test users had no history; for"
+            f" them {best.model} reaches {cold.written()}."
         )
     tail, coverage = best.beyond.tail_share, best.beyond.catalogue_coverage
     if tail is not None:
         said.append(
-            f"Its lists show {coverage:.1%} of the catalogue; {tail:.1%} of the places hold its tail."
+            f"Its lists show {coverage:.1%} of the catalogue; {tail:.1%} of their places hold"
+            " items of the tail."
         )
     return tuple(said)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from recomart.models.artefact import pack, save
+from recomart.models.artefact import _pack as pack
+from recomart.models.artefact import save
 from recomart.models.popularity import Popularity
 from recomart.ranking.interactions import learning_window, read_events
 from recomart.ranking.training import fit
