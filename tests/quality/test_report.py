@@ -95,6 +95,14 @@ def test_the_report_counts_every_row_once(make_bench):
     assert report.until == "2024-01-15"
 
 
+def test_the_report_is_dated_by_its_events_not_by_a_catalogue_fetched_later(make_bench):
+    bench = make_bench(shop=CsvSource(path="x"), items=RestSource(url="https://shop.example"))
+    validated(bench, [event()])
+    validated(bench, [event()], source="items", days={str(DAY + 9): 1})
+
+    assert build_report(bench).until == "2024-01-15"
+
+
 def test_the_score_follows_from_the_counts_by_the_formula(make_bench):
     bench = make_bench()
     validated(bench, [event(), event("bob")], [waiting(4), waiting(5)], duplicates=2)

@@ -105,7 +105,8 @@ def build_report(bench: Workbench, data: str = "") -> QualityReport:
         for name, source in bench.settings.sources.items()
         if (manifest := bench.lake.find(f"valid_{name}")) is not None
     )
-    days = [source.counts.until for source in sources if source.counts.until]
+    told = [source for source in sources if source.holds == "events"] or sources
+    days = [source.counts.until for source in told if source.counts.until]
     return QualityReport(
         project=bench.settings.project,
         until=max(days, default=None),
