@@ -1,6 +1,6 @@
 import pytest
 
-from recomart.quality.profile import ColumnProfile, TableProfile
+from recomart.quality.profile import ColumnProfile, Histogram, TableProfile
 from recomart.quality.report import PastScore, QualityReport, Sample, SourceQuality
 from recomart.quality.report_counts import (
     DayOutcome,
@@ -16,7 +16,20 @@ ROWS = Outcome(rows_in=10, valid=7, quarantined=2, duplicates=1)
 USER = RuleCount(
     code="EV-USER", says="an event has a user", action="quarantine", violations=2, share=0.2
 )
+PRICE = ColumnProfile(
+    name="price",
+    kind="number",
+    rows=7,
+    nulls=0,
+    distinct=5,
+    min=1,
+    max=9,
+    mean=5,
+    quantiles={"p50": 5},
+    histogram=Histogram(low=1, high=9, counts=(4, 3)),
+)
 COLUMNS = (
+    PRICE,
     ColumnProfile(name="title", kind="text", rows=7, nulls=3, distinct=2),
     ColumnProfile(name="device", kind="text", rows=7, nulls=7, distinct=0),
 )
@@ -89,6 +102,30 @@ def test_several_sources_stand_side_by_side_and_each_alone():
     assert "Source shop" in page
     assert "Source ratings" in page
     assert "ratings: validity" in page
+
+
+def test_earlier_scores_are_drawn_for_each_of_several_sources():
+    past = (PastScore(until="2024-01-14", overall=50, sources={"shop": 50.0}),)
+    page = page_of(report(source("shop"), source("ratings"), past=past), {})
+
+    assert "all sources" in page
+
+
+def test_numbers_have_a_histogram_unless_they_are_all_alike():
+    alike = PRICE.model_copy(update={"histogram": Histogram(low=5, high=5, counts=(7,))})
+    same = source().model_copy(
+        update={"profile": TableProfile(rows=7, examined=7, columns=(alike,))}
+    )
+
+    assert "price: 98 % of its values" in page_of(report(source()), {})
+    assert "price: 98 % of its values" not in page_of(report(same), {})
+
+
+def test_a_profile_of_some_rows_says_so():
+    some = TableProfile(rows=9_000_000, examined=900_000, columns=(PRICE,))
+    page = page_of(report(source().model_copy(update={"profile": some})), {})
+
+    assert "distinct values are estimated, typical ones are of 900,000 rows" in page
 
 
 def test_a_warning_about_a_file_is_shown():
