@@ -1,10 +1,13 @@
 """Pieces are done once each, on any number of threads, and BLAS gets its threads back."""
 
 import pytest
-from threadpoolctl import threadpool_info
 
 from recomart.models import parallel
 from recomart.models.parallel import spread
+
+threadpoolctl = pytest.importorskip(
+    "threadpoolctl", reason="without it there are no threads to test"
+)
 
 
 @pytest.mark.parametrize("n_threads", [1, 2, 5])
@@ -28,12 +31,12 @@ def test_pieces_may_be_made_of_pieces(monkeypatch):
 
 def test_a_failure_is_heard_and_blas_gets_its_threads_back(monkeypatch):
     monkeypatch.setattr(parallel, "threads", lambda: 2)
-    before = [library["num_threads"] for library in threadpool_info()]
+    before = [library["num_threads"] for library in threadpoolctl.threadpool_info()]
 
     with pytest.raises(ZeroDivisionError):
         spread(lambda piece: 1 / piece, range(10))
 
-    assert [library["num_threads"] for library in threadpool_info()] == before
+    assert [library["num_threads"] for library in threadpoolctl.threadpool_info()] == before
 
 
 def test_without_threadpoolctl_there_is_one_thread(monkeypatch):

@@ -33,7 +33,7 @@ class IALSConfig(BaseModel, frozen=True, extra="forbid"):
     """Hyper-parameters of `IALS`."""
 
     embedding_size: int = Field(64, gt=0, description="length of a vector")
-    epochs: int = Field(12, gt=0, description="times that all users and all items are solved")
+    epochs: int = Field(2, gt=0, description="times that all users and all items are solved")
     regularisation: float = Field(0.003, gt=0, description="the λ of the formula")
     frequency_exponent: float = Field(
         1.0, ge=0, le=1, description="ν: 0 is plain λ, 1 scales it with the length of the history"
