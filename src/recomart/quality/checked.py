@@ -58,7 +58,7 @@ class Checked:
         self.rejected: list[tuple[int, Record]] = []
         self.exact: set[int] = set()
         self._read(files)
-        first = self._rows("SELECT _file, min(_row) FROM checked GROUP BY 1")
+        first = self._rows("SELECT _file, min(rowid) FROM checked GROUP BY 1")
         self.first_row = dict(first)
         self._find_repeats()
 
@@ -93,7 +93,7 @@ class Checked:
         lost: list[tuple[int, Record]] = []
         for rows in exact_rows(file, self.source, lost):
             if gone:
-                raws = zip(rows["_row"].to_pylist(), rows["_raw"].to_pylist(), strict=True)
+                raws = zip(rows["_line"].to_pylist(), rows["_raw"].to_pylist(), strict=True)
                 lost += [(file.number, _without_columns(line, raw)) for line, raw in raws]
             else:
                 self.con.con.register("exact_rows", rows)
@@ -105,7 +105,7 @@ class Checked:
     def _create(self) -> None:
         """Make the empty table, from the shape that this header gives."""
         text = dict.fromkeys(self.header, "string")
-        extra = {"_file": "int32", "_row": "int64", "_raw": "string", "_key": "string"}
+        extra = {"_file": "int32", "_line": "int64", "_raw": "string", "_key": "string"}
         raw = ibis.memtable(ibis.schema({**text, **extra}).to_pyarrow().empty_table())
         self._shape = self._marked(raw)
         self.con.create_table("checked", schema=self._shape.schema(), temp=True, overwrite=True)
@@ -121,7 +121,7 @@ class Checked:
             marked = marked.mutate(event_id=marked.event_id.fill_null(marked["_key"]))
             marked = marked.mutate(_key=marked.event_id)
         names = [name for name in COLUMNS_OF[self.source.holds] if name in marked.columns]
-        return marked.select("_file", "_row", "_raw", "_key", "_mask", *names)
+        return marked.select("_file", "_line", "_raw", "_key", "_mask", *names)
 
     def _insert(self, raw: Table) -> None:
         self.con.raw_sql(f"INSERT INTO checked {self.con.compile(self._marked(raw))}")
@@ -130,13 +130,13 @@ class Checked:
         """List the rows that repeat an earlier one of their file."""
         same = "_file, _key"
         if self.source.holds != "events":  # their key is a short hash: hold the values to it, too
-            own = (n for n in self._shape.columns if n not in {"_row", "_raw", "_mask"})
+            own = (n for n in self._shape.columns if n not in {"_line", "_raw", "_mask"})
             same = ", ".join(own)
         self.con.raw_sql(
             f"""
             CREATE OR REPLACE TEMP TABLE repeats AS
-            SELECT _row, _file FROM (
-                SELECT _row, _file, row_number() OVER (PARTITION BY {same} ORDER BY _row) AS nth
+            SELECT row FROM (
+                SELECT rowid AS row, row_number() OVER (PARTITION BY {same} ORDER BY rowid) AS nth
                 FROM checked WHERE _key IN (
                     SELECT _key FROM checked GROUP BY _file, _key HAVING count(*) > 1))
             WHERE nth > 1
@@ -150,13 +150,13 @@ class Checked:
         """
         paths = list(earlier)
         good = f"""
-            SELECT c._row, c._file, c.event_id FROM checked c ANTI JOIN repeats USING (_row, _file)
-            WHERE c._mask & {self._bad_bits} = 0
+            SELECT c.rowid AS row, c._file, c.event_id FROM checked c
+            ANTI JOIN repeats r ON c.rowid = r.row WHERE c._mask & {self._bad_bits} = 0
             """  # noqa: S608 - a number
         if len(self.files) > 1:
             self.con.raw_sql(
                 f"""
-                INSERT INTO repeats SELECT _row, _file FROM (
+                INSERT INTO repeats SELECT row FROM (
                     SELECT *, row_number() OVER (PARTITION BY event_id ORDER BY _file) AS nth
                     FROM ({good}) WHERE event_id IN (
                         SELECT event_id FROM checked GROUP BY 1 HAVING count(DISTINCT _file) > 1))
@@ -167,7 +167,7 @@ class Checked:
             known = self.con.read_parquet(paths).select("event_id")
             self.con.raw_sql(
                 f"""
-                INSERT INTO repeats SELECT _row, _file FROM ({good})
+                INSERT INTO repeats SELECT row FROM ({good})
                 WHERE event_id IN ({self.con.compile(known)})
                 """  # noqa: S608 - a number and a compiled query
             )
@@ -175,11 +175,11 @@ class Checked:
     def valid(self) -> Table:
         """Return the rows that keep every rule and repeat none, in the files' order."""
         [(n,)] = self._rows("SELECT count(*) FROM repeats")
-        without = "ANTI JOIN repeats USING (_row, _file)" if n else ""
-        order = "ORDER BY _file, _row" if n or self.exact else ""
+        without = "ANTI JOIN repeats r ON c.rowid = r.row" if n else ""
+        order = "ORDER BY _file, c.rowid" if n or self.exact else ""
         return self.con.sql(
             f"""
-            SELECT * EXCLUDE (_row, _raw, _key, _mask) FROM checked {without}
+            SELECT c.* EXCLUDE (_line, _raw, _key, _mask) FROM checked c {without}
             WHERE _mask & {self._bad_bits} = 0 {order}
             """  # noqa: S608 - a number
         )
@@ -192,7 +192,7 @@ class Checked:
         for number, day, n in self._rows(
             f"""
             SELECT _file, floor(occurred_us / {DAY_US})::INTEGER AS day, count(*)
-            FROM checked ANTI JOIN repeats USING (_row, _file)
+            FROM checked c ANTI JOIN repeats r ON c.rowid = r.row
             WHERE _mask & {self._bad_bits} = 0 GROUP BY ALL ORDER BY ALL
             """  # noqa: S608 - a number
         ):
@@ -201,15 +201,16 @@ class Checked:
 
     def quarantined(self, number: int) -> list[Broken]:
         """Return the rows of a file that are put aside, in the order of its lines."""
+        file = self.files[number]
+        shift = 2 - self.first_row.get(number, 0)  # line 1 is the header
         rows = self._rows(
             f"""
-            SELECT _row, _mask, _raw FROM checked ANTI JOIN repeats USING (_row, _file)
-            WHERE _file = {number} AND _mask & {self._bad_bits} <> 0 ORDER BY _row
+            SELECT coalesce(_line, c.rowid + {shift}), _mask, _raw
+            FROM checked c ANTI JOIN repeats r ON c.rowid = r.row
+            WHERE _file = {number} AND _mask & {self._bad_bits} <> 0 ORDER BY 1
             """  # noqa: S608 - numbers
         )
-        file = self.files[number]
-        shift = 0 if number in self.exact else 2 - self.first_row.get(number, 0)
-        lines = [row + shift for row, _, _ in rows]
+        lines = [line for line, _, _ in rows]
         texts: dict[int, str] = {}
         if number not in self.exact and lines:
             encoding = (
@@ -243,10 +244,10 @@ class Checked:
         good = f"_mask & {self._bad_bits} = 0"
         rows = self._rows(
             f"""
-            SELECT c._file, count(*), count(*) FILTER (WHERE {good} AND r._row IS NULL),
-                count(r._row), round(sum({product or "NULL"}::DOUBLE), 6),
+            SELECT c._file, count(*), count(*) FILTER (WHERE {good} AND r.row IS NULL),
+                count(r.row), round(sum({product or "NULL"}::DOUBLE), 6),
                 {", ".join(sums + distinct)}
-            FROM checked c LEFT JOIN repeats r ON c._row = r._row AND c._file = r._file
+            FROM checked c LEFT JOIN repeats r ON c.rowid = r.row
             GROUP BY 1
             """  # noqa: S608 - numbers and names of our own columns
         )

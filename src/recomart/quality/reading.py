@@ -2,8 +2,8 @@
 
 A perfectly regular file, where each line is one row, is read by DuckDB in parallel. Whether it
 was regular is checked afterwards by counting; any other file is read again, line by line.
-Both give columns of text, ``_file`` (its number), ``_row`` (order), ``_line`` and ``_raw``
-(null where the line itself is the raw text).
+Both give columns of text, ``_file`` (its number), ``_line`` and ``_raw`` (both null where a row's
+place tells its line, and the line itself is the raw text) and ``_key``.
 """
 
 from __future__ import annotations
@@ -114,15 +114,16 @@ def fast_rows(con: Backend, files: Sequence[RawFile], source: CsvSource) -> Tabl
     header = files[0].header or ()
     key = key_sql(header, source)
     columns = ", ".join(f"{_text(name)}: 'VARCHAR'" for name in header)
+    names = ", ".join(map(_name, header))
     paths = ", ".join(_text(str(file.path)) for file in files)
-    numbers = ", ".join(f"{_text(str(file.path))}: {file.number}" for file in files)
+    number = f"{files[0].number}"
+    if len(files) > 1:
+        numbers = ", ".join(f"{_text(str(file.path))}: {file.number}" for file in files)
+        number = f"(MAP {{{numbers}}})[filename]"
     compression = {"": "none", "gz": "gzip", "zst": "zstd"}[files[0].compression]
     return con.sql(
         f"""
-        SELECT * EXCLUDE (filename),
-            (MAP {{{numbers}}})[filename]::INTEGER AS _file,
-            row_number() OVER () AS _row,
-            NULL::VARCHAR AS _raw,
+        SELECT {names}, {number}::INTEGER AS _file, NULL::BIGINT AS _line, NULL::VARCHAR AS _raw,
             {key} AS _key
         FROM read_csv([{paths}], columns = {{{columns}}}, header = true, auto_detect = false,
             delim = {_text(dialect.delimiter)}, quote = {_text(dialect.quote)},
@@ -199,7 +200,7 @@ def _objects(file: RawFile, source: RestSource) -> Iterator[Record]:
 
 
 def _as_table(records: Sequence[Record], file: RawFile) -> pa.Table:
-    """Return rows as columns of text, in the shape of `fast_rows`; `_row` is the line."""
+    """Return rows as columns of text, in the shape of `fast_rows`, and their lines."""
     header = file.header or ()
     by_column = zip(*(record.values for record in records), strict=True)
     columns = {
@@ -210,7 +211,7 @@ def _as_table(records: Sequence[Record], file: RawFile) -> pa.Table:
         {
             **columns,
             "_file": pa.array([file.number] * n, pa.int32()),
-            "_row": pa.array([record.line for record in records], pa.int64()),
+            "_line": pa.array([record.line for record in records], pa.int64()),
             "_raw": pa.array([record.raw for record in records], pa.string()),
         }
     )
