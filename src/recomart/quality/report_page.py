@@ -209,7 +209,7 @@ def _histogram(page: Page, column: ColumnProfile) -> None:
     edges = np.linspace(found.low, found.high, len(found.counts) + 1)
     page.figure(
         histogram(binned=(edges, np.array(found.counts)), x_unit=column.name),
-        f"{column.name}: at least 98 % of its values lie in this range; the outer bars hold the rest, too.",
+        f"{column.name}: at least 98 % of its values lie here; the outer bars hold the rest, too.",
     )
 
 
