@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import duckdb
 import ibis
 
 from recomart.lake.packed import open_unpacked
@@ -76,9 +77,8 @@ class Checked:
         fast = [f for f in files if not gone and _may_be_fast(f, source)]
         self._create()
         if fast and isinstance(source, CsvSource):
-            self._insert(fast_rows(self.con, fast, source))
-            counts = self._rows("SELECT _file, count(*) FROM checked GROUP BY 1")
-            found = dict(counts)
+            self._read_fast(fast, source)
+            found = dict(self._rows("SELECT _file, count(*) FROM checked GROUP BY 1"))
             irregular = [f for f in fast if found.get(f.number, 0) != f.n_rows]
             if irregular:
                 numbers = ", ".join(str(f.number) for f in irregular)
@@ -88,6 +88,16 @@ class Checked:
             if file not in fast:
                 self.exact.add(file.number)
                 self._read_exactly(file, gone=gone)
+
+    def _read_fast(self, files: Sequence[RawFile], source: CsvSource) -> None:
+        """Read files with DuckDB; one that it refuses as a whole is left out, and found later."""
+        try:
+            self._insert(fast_rows(self.con, files, source))
+        except duckdb.InvalidInputException:
+            half = len(files) // 2
+            for part in (files[:half], files[half:]):
+                if half:
+                    self._read_fast(part, source)
 
     def _read_exactly(self, file: RawFile, *, gone: bool) -> None:
         lost: list[tuple[int, Record]] = []

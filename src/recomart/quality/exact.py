@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from itertools import islice
 from typing import IO, TYPE_CHECKING, NamedTuple
 
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 
 MOST_LINES, MOST_CHARACTERS = 1_000, 1 << 20
 """A quoted value that does not end within these is taken for a stray quote."""
+
+LONGEST_LINE = 1 << 24
+"""Bytes of a line; what is longer is no row, and no file may fill the memory with one line."""
+
+RESERVED = ("_file", "_line", "_raw", "_key", "_mask", "_path")
+"""Names that the reading gives to columns of its own."""
 
 
 class Record(NamedTuple):
@@ -63,10 +70,14 @@ class Lines:
 
     def _read(self) -> bytes | None:
         try:
-            return self.stream.readline() or None
+            line = self.stream.readline(LONGEST_LINE + 1)
+            rest = line
+            while len(rest) > LONGEST_LINE and not rest.endswith(b"\n"):
+                rest = self.stream.readline(LONGEST_LINE + 1)
         except UNPACK_ERRORS:
             self.fault = True
             return None
+        return line or None
 
 
 def read_header(stream: IO[bytes], dialect: CsvDialect) -> tuple[str, ...] | None:
@@ -86,7 +97,7 @@ def _unique(names: list[str]) -> tuple[str, ...]:
     """Give names that are empty or stand twice one of their own."""
     found: list[str] = []
     for place, name in enumerate(names, start=1):
-        taken = not name or name.lower() in {one.lower() for one in found}
+        taken = not name or name.lower() in {*RESERVED, *(one.lower() for one in found)}
         found.append(f"{name or 'column'}#{place}" if taken else name)
     return tuple(found)
 
@@ -96,7 +107,7 @@ def read_records(stream: IO[bytes], dialect: CsvDialect, n_columns: int) -> Iter
     lines = Lines(stream)
     lines.take()
     while (line := lines.take()) is not None:
-        if line.strip():
+        if line.strip(b"\r\n"):
             yield _record(line, lines, dialect, n_columns)
     if lines.fault:
         yield Record(lines.number + 1, "", rule="FILE-COMPRESSION")
@@ -105,6 +116,8 @@ def read_records(stream: IO[bytes], dialect: CsvDialect, n_columns: int) -> Iter
 def _record(line: bytes, lines: Lines, dialect: CsvDialect, n_columns: int) -> Record:
     number = lines.number
     raw = line.decode(dialect.encoding, "replace").rstrip("\r\n")
+    if len(line) > LONGEST_LINE:
+        return Record(number, raw[:MOST_CHARACTERS], rule="FILE-LONG")
     if b"\0" in line:
         return Record(number, raw.replace("\0", "␀"), rule="FILE-NUL")
     if not line.endswith(b"\n") and dialect.final_newline == "required":
@@ -114,7 +127,7 @@ def _record(line: bytes, lines: Lines, dialect: CsvDialect, n_columns: int) -> R
         if dialect.quote not in text:
             values = text.rstrip("\r\n").split(dialect.delimiter)
         else:
-            text, values = _quoted(text, lines, dialect)
+            text, values = _quoted(text, lines, dialect, n_columns)
     except UnicodeDecodeError:
         return Record(number, raw, rule="FILE-ENCODING")
     except csv.Error:
@@ -124,37 +137,54 @@ def _record(line: bytes, lines: Lines, dialect: CsvDialect, n_columns: int) -> R
     return Record(number, text.rstrip("\r\n"), tuple(value or None for value in values))
 
 
-def _quoted(text: str, lines: Lines, dialect: CsvDialect) -> tuple[str, list[str]]:
-    """Read a row with quotes, which may go on over the next lines. Raises csv.Error."""
+def _quoted(text: str, lines: Lines, dialect: CsvDialect, n_columns: int) -> tuple[str, list[str]]:
+    """Read a row with quotes, which may go on over the next lines. Raises csv.Error.
+
+    Lines are joined only if they make a row with as many values as the header: a stray quote
+    must not swallow the lines down to the next one.
+    """
     try:
         return text, _split(text, dialect)
     except csv.Error as error:
-        if "unexpected end" not in str(error):
+        if not _is_open(error):
             raise
-    following = lines.peek(MOST_LINES)
-    for n, line in enumerate(following, start=1):
+    quote = dialect.quote.encode(dialect.encoding)
+    for n, line in enumerate(lines.peek(MOST_LINES), start=1):
+        text += line.decode(dialect.encoding)
         if b"\0" in line or len(text) > MOST_CHARACTERS:
             break
-        text += line.decode(dialect.encoding)
-        if dialect.quote.encode() not in line:
-            continue
-        try:
-            values = _split(text, dialect)
-        except csv.Error as error:
-            if "unexpected end" not in str(error):
-                raise
-        else:
-            lines.skip(n)
-            return text, values
+        if quote in line:
+            values = _closed(text, dialect)
+            if values is not None:
+                if len(values) != n_columns:
+                    break
+                lines.skip(n)
+                return text, values
     raise csv.Error
 
 
+def _closed(text: str, dialect: CsvDialect) -> list[str] | None:
+    """Split a row, None while a quoted value of it is still open. Raises csv.Error."""
+    try:
+        return _split(text, dialect)
+    except csv.Error as error:
+        if _is_open(error):
+            return None
+        raise
+
+
+def _is_open(error: csv.Error) -> bool:
+    return "unexpected end" in str(error)
+
+
 def _split(text: str, dialect: CsvDialect) -> list[str]:
+    spaced = rf"(?:^|{re.escape(dialect.delimiter)}) +{re.escape(dialect.quote)}"
     rows = csv.reader(
         io.StringIO(text, newline=""),
         delimiter=dialect.delimiter,
         quotechar=dialect.quote,
         doublequote=True,
+        skipinitialspace=re.search(spaced, text) is not None,  # as DuckDB reads it
         strict=True,
     )
     row = next(rows, [])
@@ -180,7 +210,7 @@ def read_objects(data: bytes, items_key: str | None) -> list[dict[str, str | Non
     """
     try:
         tree = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     items = tree.get(items_key) if items_key and isinstance(tree, dict) else tree
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):

@@ -41,6 +41,8 @@ KEPT = {"_file", "_line", "_raw", "_key"}
 """Where a row comes from: its file's number, its line, its text, what makes two rows the same."""
 
 UNIT_US = {"s": 1_000_000, "ms": 1_000, "us": 1}
+FIRST_US, LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
+"""The first and the last moment of the years 1 to 9999: what a calendar can show."""
 TRUE, FALSE = ("1", "true", "t", "yes"), ("0", "false", "f", "no")
 
 
@@ -123,19 +125,30 @@ def typed(text: StringValue, column: Column, dtype: str) -> Value:
 
 
 def moment(text: StringValue, column: Column) -> IntegerValue:
-    """Return a time as microseconds UTC: a number in a unit, a format, or ISO 8601."""
+    """Return a time as microseconds UTC: a number in a unit, a format, or ISO 8601.
+
+    Null where it cannot be read, or lies outside the years 1 to 9999.
+    """
     if column.unit is not None:
-        return text.try_cast("int64") * UNIT_US[column.unit]
+        unit_us = UNIT_US[column.unit]
+        number = text.try_cast("int64")
+        sane = number.between(FIRST_US // unit_us, LAST_US // unit_us)
+        return ibis.ifelse(sane, number * unit_us, ibis.null("int64"))
     if column.format is not None:
-        return _epoch_us(_try_strptime(text, column.format))
-    # DuckDB reads an offset such as +02:00 and forgets it, so it is taken off by hand
-    has_offset = (text.substr(text.length() - 3, 1) == ":") & (
-        text.substr(text.length() - 6, 1).isin(["+", "-"])
-    )
-    hours = text.substr(text.length() - 5, 2).try_cast("int64")
-    minutes = text.substr(text.length() - 2, 2).try_cast("int64")
-    east = ibis.ifelse(text.substr(text.length() - 6, 1) == "+", 1, -1)
-    local = ibis.ifelse(has_offset, text.left(text.length() - 6), text)
+        at = _epoch_us(_try_strptime(text, column.format))
+    else:
+        at = _iso_us(text)
+    return ibis.ifelse(at.between(FIRST_US, LAST_US), at, ibis.null("int64"))
+
+
+def _iso_us(text: StringValue) -> IntegerValue:
+    """Read ISO 8601. DuckDB reads an offset such as +02:00 and forgets it: it is taken off here."""
+    offset = text.re_extract(r"^.{11,}([+-][0-9]{2}(:?[0-9]{2})?)$", 1)
+    has_offset = offset != ""
+    hours = offset.substr(1, 2).try_cast("int64")
+    minutes = ibis.ifelse(offset.length() > 3, offset.right(2).try_cast("int64"), 0)
+    east = ibis.ifelse(offset.left(1) == "+", 1, -1)
+    local = ibis.ifelse(has_offset, text.left(text.length() - offset.length()), text)
     at = _epoch_us(local.try_cast("timestamp"))
     return ibis.ifelse(has_offset, at - east * (hours * 60 + minutes) * MINUTE_US, at)
 

@@ -85,7 +85,8 @@ def open_raw(number: int, entry: FileEntry, path: Path, source: Source) -> RawFi
             header = read_header(stream, source.dialect)
     elif isinstance(source, RestSource):
         found = read_objects(path.read_bytes(), source.items_key) or []
-        header = tuple(sorted({name for one in found for name in one}))
+        by_name = {name.lower(): name for one in found for name in one}  # as SQL tells names apart
+        header = tuple(sorted(by_name.values()))
     return RawFile(number, entry, path, header)
 
 
@@ -119,7 +120,7 @@ def fast_rows(con: Backend, files: Sequence[RawFile], source: CsvSource) -> Tabl
     number = f"{files[0].number}"
     if len(files) > 1:
         numbers = ", ".join(f"{_text(str(file.path))}: {file.number}" for file in files)
-        number = f"(MAP {{{numbers}}})[filename]"
+        number = f"(MAP {{{numbers}}})[_path]"
     compression = {"": "none", "gz": "gzip", "zst": "zstd"}[files[0].compression]
     return con.sql(
         f"""
@@ -128,7 +129,7 @@ def fast_rows(con: Backend, files: Sequence[RawFile], source: CsvSource) -> Tabl
         FROM read_csv([{paths}], columns = {{{columns}}}, header = true, auto_detect = false,
             delim = {_text(dialect.delimiter)}, quote = {_text(dialect.quote)},
             escape = {_text(dialect.quote)}, strict_mode = true, store_rejects = true,
-            filename = true, compression = '{compression}', max_line_size = 2097152)
+            filename = '_path', compression = '{compression}', max_line_size = 2097152)
         """  # noqa: S608 - every value is quoted by _text; names come from the file's own header
     )
 
@@ -141,8 +142,9 @@ def key_sql(header: Sequence[str], source: Source) -> str:
     names = [_name(name) for name in header]
     if source.holds != "events":
         return f"hash({', '.join(names)})::VARCHAR"
-    parts = ", ".join(f"coalesce({name}, chr(30))" for name in names)
-    return f"md5(concat_ws(chr(31), {parts}))"
+    # the lengths say where one value ends and the next begins, whatever stands in them
+    lengths = [f"coalesce(strlen({name}), 0)" for name in names]
+    return f"md5(concat_ws(chr(31), {', '.join(names + lengths)}))"
 
 
 def _name(value: str) -> str:
