@@ -116,12 +116,8 @@ def read_records(stream: IO[bytes], dialect: CsvDialect, n_columns: int) -> Iter
 def _record(line: bytes, lines: Lines, dialect: CsvDialect, n_columns: int) -> Record:
     number = lines.number
     raw = line.decode(dialect.encoding, "replace").rstrip("\r\n")
-    if len(line) > LONGEST_LINE:
-        return Record(number, raw[:MOST_CHARACTERS], rule="FILE-LONG")
-    if b"\0" in line:
-        return Record(number, raw.replace("\0", "␀"), rule="FILE-NUL")
-    if not line.endswith(b"\n") and dialect.final_newline == "required":
-        return Record(number, raw, rule="FILE-TRUNCATED")
+    if fault := _fault(line, dialect):
+        return Record(number, raw[:MOST_CHARACTERS].replace("\0", "␀"), rule=fault)
     try:
         text = line.decode(dialect.encoding)
         if dialect.quote not in text:
@@ -135,6 +131,17 @@ def _record(line: bytes, lines: Lines, dialect: CsvDialect, n_columns: int) -> R
     if len(values) != n_columns:
         return Record(number, text.rstrip("\r\n"), rule="FILE-RAGGED")
     return Record(number, text.rstrip("\r\n"), tuple(value or None for value in values))
+
+
+def _fault(line: bytes, dialect: CsvDialect) -> str:
+    """Return the rule that a line breaks whatever its values are, or nothing."""
+    if len(line) > LONGEST_LINE:
+        return "FILE-LONG"
+    if b"\0" in line:
+        return "FILE-NUL"
+    if not line.endswith(b"\n") and dialect.final_newline == "required":
+        return "FILE-TRUNCATED"
+    return ""
 
 
 def _quoted(text: str, lines: Lines, dialect: CsvDialect, n_columns: int) -> tuple[str, list[str]]:
