@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "popularity": {},
-    "itemknn": {"shrinkage": 10.0, "neighbours": 1600},
-    "rp3beta": {"alpha": 0.8, "beta": 0.2, "neighbours": 400},
-    "ials": {"embedding_size": 512, "epochs": 2, "regularisation": 0.003},
+    "itemknn": {"shrinkage": 1.0, "neighbours": 1600},
+    "rp3beta": {"alpha": 0.7, "beta": 0.1, "neighbours": 400},
+    "ials": {"embedding_size": 512, "regularisation": 0.001, "unobserved_weight": 0.04},
 }
 TARGETS = {
     "popularity": (0.0416, 0.0317),

@@ -109,6 +109,29 @@ def test_contributions_sum_to_the_score():
         assert parts.sum() == pytest.approx(model.scores(history)[0, item], rel=1e-3, abs=1e-4)
 
 
+def test_a_known_user_is_solved_as_in_the_fit():
+    # the vector of a history is the minimum of the loss that the configuration names
+    shop = random_shop(seed=11)
+    model = IALS(IALSConfig(embedding_size=6, regularisation=0.02, unobserved_weight=0.3))
+    model.fit(Interactions.from_weights(shop))
+    y, c = model.items_.astype(np.float64), (shop.toarray()[0] > 0).astype(np.float64)
+
+    normal = y.T @ (y * c[:, None]) + 0.3 * y.T @ y + 0.02 * (c.sum() + 0.3 * 50) * np.eye(6)
+
+    np.testing.assert_allclose(
+        model.taste(shop[[0]])[0], np.linalg.solve(normal, y.T @ c), rtol=1e-3, atol=1e-4
+    )
+
+
+def test_the_weight_of_the_unobserved_follows_the_size_of_the_catalogue():
+    # fifty items: the default is 1 each, as if given
+    interactions = Interactions.from_weights(random_shop(seed=12))
+    default = IALS().fit(interactions)
+    given = IALS(IALSConfig(unobserved_weight=1.0)).fit(interactions)
+
+    assert (default.items_ == given.items_).all()
+
+
 def test_an_item_that_nobody_took_gets_no_opinion(tiny):
     model = IALS(IALSConfig(embedding_size=2)).fit(tiny)
 

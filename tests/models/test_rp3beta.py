@@ -40,7 +40,7 @@ def test_the_weights_are_those_of_the_formula(options):
 
 def test_a_walk_from_pen_to_hat_by_hand(tiny):
     # pen -> ann 1/5, bob 4/5; bob -> hat 9/14; the hat has one user, so no damping
-    config = RP3BetaConfig(strength_exponent=1.0, beta=1.0)
+    config = RP3BetaConfig(strength_exponent=1.0, alpha=1.0, beta=1.0)
 
     weights = RP3Beta(config).fit(tiny).weights_.toarray()
 

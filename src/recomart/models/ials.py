@@ -29,17 +29,25 @@ if TYPE_CHECKING:
     from recomart.models.interactions import Interactions
 
 
+UNOBSERVED_IN_ALL = 1_000
+"""α0 times the number of items, unless α0 is given. A hold-out chose about this on shops of 4 and
+of 41 thousand items (Online Retail, Gowalla), where the best α0 differed tenfold."""
+
+
 class IALSConfig(BaseModel, frozen=True, extra="forbid"):
     """Hyper-parameters of `IALS`."""
 
-    embedding_size: int = Field(64, gt=0, description="length of a vector")
+    embedding_size: int = Field(128, gt=0, description="length of a vector")
     epochs: int = Field(2, gt=0, description="times that all users and all items are solved")
     regularisation: float = Field(0.003, gt=0, description="the λ of the formula")
     frequency_exponent: float = Field(
         1.0, ge=0, le=1, description="ν: 0 is plain λ, 1 scales it with the length of the history"
     )
-    unobserved_weight: float = Field(
-        0.02, gt=0, description="α0: how strongly what was not taken is pulled to 0"
+    unobserved_weight: float | None = Field(
+        None,
+        gt=0,
+        description="α0: how strongly what was not taken is pulled to 0; "
+        "none given: 1,000 / n_items, at most 1",
     )
     strength_exponent: float = Field(
         0.0, ge=0, le=1, description="weights are raised to it; 0 makes them binary"
@@ -82,10 +90,11 @@ class IALS(Scorer["NDArray[np.float32]"]):
         by_user = sparse.damped(interactions.weights, config.strength_exponent)
         by_item = csr_array(by_user.T.tocsr())
         items = first_vectors(by_user, by_item, config.embedding_size, config.seed)
+        ridge = self._ridge(len(items))
         for _ in range(config.epochs):
-            users = solve(by_user, self._turned(items))
-            items = solve(by_item, self._turned(users))
-        side = self._turned(items)
+            users = solve(by_user, Side.of(items, ridge))
+            items = solve(by_item, Side.of(users, ridge))
+        side = Side.of(items, ridge)
         self.items_, self.spectrum_ = side.vectors, side.spectrum
         self.unheard_ = _unheard(self.items_)
         return self
@@ -153,20 +162,17 @@ class IALS(Scorer["NDArray[np.float32]"]):
         model.items_, model.spectrum_, model.unheard_ = items, spectrum, _unheard(items)
         return model
 
-    def _ridge(self) -> Ridge:
+    def _ridge(self, n_items: int) -> Ridge:
         """Return the part of the formula that is the same for users and items."""
         config = self.config
-        return Ridge(config.unobserved_weight, config.regularisation, config.frequency_exponent)
-
-    def _turned(self, vectors: NDArray[np.float32]) -> Side:
-        """Return vectors as the side of the problem that is held fixed."""
-        return Side.of(vectors, self._ridge())
+        weight = config.unobserved_weight or min(1.0, UNOBSERVED_IN_ALL / max(n_items, 1))
+        return Ridge(weight, config.regularisation, config.frequency_exponent)
 
     def _side(self) -> Side:
         """Return the items as the side that is held fixed, or say that there are none yet."""
         if not hasattr(self, "items_"):
             raise NotFittedError(type(self).__name__)
-        return Side(self.items_, self.spectrum_, self._ridge())
+        return Side(self.items_, self.spectrum_, self._ridge(len(self.items_)))
 
 
 def _unheard(items: NDArray[np.float32]) -> NDArray[np.int64]:

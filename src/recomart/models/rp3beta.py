@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class RP3BetaConfig(ItemToItemConfig, frozen=True, extra="forbid"):
     """Hyper-parameters of `RP3Beta`."""
 
-    alpha: float = Field(1.0, gt=0, description="exponent of the transition probabilities")
-    beta: float = Field(0.6, ge=0, description="damping of popular items; 0 is P3alpha")
+    alpha: float = Field(0.7, gt=0, description="exponent of the transition probabilities")
+    beta: float = Field(0.3, ge=0, description="damping of popular items; 0 is P3alpha")
 
 
 class RP3Beta(ItemToItem[RP3BetaConfig]):
