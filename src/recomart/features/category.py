@@ -1,0 +1,73 @@
+"""Features of a category."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ibis
+
+from recomart.features.definition import (
+    Feature,
+    FeatureView,
+    count_of,
+    is_interaction,
+    is_kind,
+    net_purchases,
+    ratio,
+    within,
+)
+from recomart.vocabulary import VIEW
+
+if TYPE_CHECKING:
+    from ibis.expr.types import Table
+
+    from recomart.features.definition import Inputs
+    from recomart.settings import FeatureSettings
+
+
+def features(_: FeatureSettings) -> tuple[Feature, ...]:
+    """Describe what `of` computes, in order."""
+    return (
+        Feature("parent_id", "string", "the category above it"),
+        Feature("path", "string", "from the root, such as /a/b/c"),
+        Feature("depth", "int64", "steps from the root"),
+        Feature("n_items", "int64", "different items interacted with"),
+        Feature("total_interactions", "int64", "events, without cancellations and ratings"),
+        Feature("interactions_7d", "int64", "interactions in the last 7 days"),
+        Feature("conversion_to_purchase", "float64", "purchases / views; null without views"),
+        Feature("mean_price", "float64", "mean price of what was interacted with"),
+        Feature("share_among_siblings", "float64", "share of the interactions under its parent"),
+    )
+
+
+def of(inputs: Inputs) -> Table:
+    """Compute the view for every category of the tree, those without events included."""
+    e = inputs.events.filter(inputs.events.category_id.notnull())
+    counted = is_interaction(e)
+    found = e.group_by("category_id").aggregate(
+        n_items=e.item_id.nunique(where=counted),
+        total_interactions=count_of(e, counted),
+        interactions_7d=count_of(e, counted & within(e, inputs.at_us, 7)),
+        n_views=count_of(e, is_kind(e, VIEW)),
+        n_purchases=net_purchases(e),
+        mean_price=e.price.mean(where=counted),
+    )
+    tree = inputs.categories
+    joined = tree.left_join(found, "category_id").drop("category_id_right")
+    counts = ("n_items", "total_interactions", "interactions_7d", "n_views", "n_purchases")
+    joined = joined.mutate(**{name: joined[name].fill_null(0) for name in counts})
+    siblings = joined.total_interactions.sum().over(ibis.window(group_by="parent_id"))
+    return joined.mutate(
+        conversion_to_purchase=ratio(joined.n_purchases, joined.n_views),
+        share_among_siblings=ratio(joined.total_interactions, siblings),
+    )
+
+
+CATEGORY = FeatureView(
+    name="category_features",
+    keys={"category_id": "string"},
+    says="how a category does, in the tree and beside its siblings",
+    features=features,
+    of=of,
+    source=("events", "categories"),
+)

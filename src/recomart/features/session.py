@@ -1,0 +1,73 @@
+"""Features of a session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ibis
+
+from recomart.features.definition import Feature, FeatureView, is_interaction, is_kind
+from recomart.vocabulary import ADD_TO_CART, PURCHASE, SECOND_US
+
+if TYPE_CHECKING:
+    from ibis.expr.types import Table
+
+    from recomart.features.definition import Inputs
+    from recomart.settings import FeatureSettings
+
+N_LAST = 3
+
+
+def features(_: FeatureSettings) -> tuple[Feature, ...]:
+    """Describe what `of` computes, in order."""
+    return (
+        Feature("user_id", "string", "whose session it is"),
+        Feature("started_us", "int64", "its first event, µs UTC"),
+        Feature("length", "int64", "events"),
+        Feature("n_items", "int64", "different items"),
+        Feature("duration_s", "float64", "seconds from the first to the last event"),
+        Feature("mean_dwell_s", "float64", "duration / (length - 1); null for one event"),
+        Feature("last_item", "string", "item of the last event"),
+        Feature("last_item_2", "string", "item of the event before it"),
+        Feature("last_item_3", "string", "item of the event before that"),
+        Feature("has_cart", "boolean", "something was put into the cart"),
+        Feature("has_purchase", "boolean", "something was bought"),
+    )
+
+
+def of(inputs: Inputs) -> Table:
+    """Compute the view in one pass over the events, with their place from the end."""
+    e = inputs.events.filter(is_interaction(inputs.events))
+    from_end = ibis.window(
+        group_by="session_id", order_by=[e.session_position.desc(), e.event_id.desc()]
+    )
+    e = e.mutate(back=ibis.row_number().over(from_end))
+    sessions = e.group_by("session_id").aggregate(
+        user_id=e.user_id.min(),
+        started_us=e.occurred_us.min(),
+        ended_us=e.occurred_us.max(),
+        length=e.count(),
+        n_items=e.item_id.nunique(),
+        last_item=e.item_id.max(where=e.back == 0),
+        last_item_2=e.item_id.max(where=e.back == 1),
+        last_item_3=e.item_id.max(where=e.back == N_LAST - 1),
+        n_carts=e.count(where=is_kind(e, ADD_TO_CART)),
+        n_bought=e.count(where=is_kind(e, PURCHASE)),
+    )
+    duration = (sessions.ended_us - sessions.started_us).cast("float64") / float(SECOND_US)
+    gaps = sessions.length - 1
+    return sessions.mutate(
+        duration_s=duration,
+        mean_dwell_s=ibis.ifelse(gaps > 0, duration / gaps, ibis.null("float64")),
+        has_cart=sessions.n_carts > 0,
+        has_purchase=sessions.n_bought > 0,
+    )
+
+
+SESSION = FeatureView(
+    name="session_features",
+    keys={"session_id": "string"},
+    says="what happened in a session",
+    features=features,
+    of=of,
+)

@@ -1,0 +1,66 @@
+"""Features of a user with an item."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from recomart.features.definition import (
+    Feature,
+    FeatureView,
+    count_of,
+    days_between,
+    is_interaction,
+    net_purchases,
+    ratio,
+)
+
+if TYPE_CHECKING:
+    from ibis.expr.types import Table
+
+    from recomart.features.definition import Inputs
+    from recomart.settings import FeatureSettings
+
+
+def features(_: FeatureSettings) -> tuple[Feature, ...]:
+    """Describe what `of` computes, in order."""
+    return (
+        Feature("interaction_count", "int64", "events, without cancellations and ratings"),
+        Feature("total_interaction_score", "float64", "sum of strengths; cancellations take away"),
+        Feature(
+            "affinity", "float64", "share of the user's score; null where that is not positive"
+        ),
+        Feature("rating_difference", "float64", "the user's rating less the item's mean rating"),
+        Feature("n_purchases", "int64", "purchases, less those taken back"),
+        Feature("days_since_last_interaction", "float64", "days"),
+    )
+
+
+def of(inputs: Inputs) -> Table:
+    """Compute the view in one pass over the events, and the totals it compares with."""
+    e = inputs.events
+    pairs = e.group_by(["user_id", "item_id"]).aggregate(
+        interaction_count=count_of(e, is_interaction(e)),
+        total_interaction_score=e.strength.sum(),
+        rating=e.rating.mean(),
+        n_purchases=net_purchases(e),
+        last_us=e.occurred_us.max(),
+    )
+    users = e.group_by("user_id").aggregate(of_user=e.strength.sum())
+    rated = e.filter(e.rating.notnull())
+    items = rated.group_by("item_id").aggregate(of_item=rated.rating.mean())
+    pairs = pairs.left_join(users, "user_id").drop("user_id_right")
+    pairs = pairs.left_join(items, "item_id").drop("item_id_right")
+    return pairs.mutate(
+        affinity=ratio(pairs.total_interaction_score, pairs.of_user),
+        rating_difference=pairs.rating - pairs.of_item,
+        days_since_last_interaction=days_between(inputs.at_us, pairs.last_us),
+    )
+
+
+USER_ITEM = FeatureView(
+    name="user_item_features",
+    keys={"user_id": "string", "item_id": "string"},
+    says="what a user did with an item",
+    features=features,
+    of=of,
+)
