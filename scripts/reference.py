@@ -1,4 +1,4 @@
-"""Write docs/reference/*.md from the code: settings, errors, data sets, rules.
+"""Write docs/reference/*.md from the code: settings, errors, data sets, rules, features.
 
     python scripts/reference.py
 
@@ -18,16 +18,19 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from recomart import errors, vocabulary
+from recomart.features.views import VIEWS
 from recomart.models.registry import MODELS
 from recomart.pipeline.stages import STAGES
 from recomart.quality.contract import FILE_RULES, STANDING
 from recomart.settings import sources
-from recomart.settings.sections import Settings
+from recomart.settings.sections import FeatureSettings, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from pydantic.fields import FieldInfo
+
+    from recomart.features.definition import FeatureView
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
 NOTE = "<!-- Written by scripts/reference.py; change the code, then run it. -->"
@@ -128,6 +131,25 @@ def rules_page() -> str:
     )
 
 
+def features_page() -> str:
+    """Describe every feature view: its key, its features, with the default windows."""
+    return _page(
+        "Features",
+        "Each view is a data set and a table of the warehouse, with one row for each key, as of "
+        "just after the newest event. Windows are those of `features.windows_days`; here, the "
+        "default ones. How they are made is told in [the guide](../guide/features.md).",
+        *(block for view in VIEWS.values() for block in _view(view)),
+    )
+
+
+def _view(view: FeatureView) -> Iterator[str]:
+    keys = ", ".join(f"`{key}`" for key in view.keys)
+    rows = [(f"`{f.name}`", f.dtype, f.says) for f in view.features(FeatureSettings())]
+    yield f"## `{view.name}`"
+    yield f"{view.says[0].upper()}{view.says[1:]}. Key: {keys}."
+    yield _table(("feature", "type", "meaning"), rows)
+
+
 def pages() -> dict[str, str]:
     """Return every page by its file name."""
     return {
@@ -135,6 +157,7 @@ def pages() -> dict[str, str]:
         "errors.md": errors_page(),
         "data-sets.md": data_sets_page(),
         "rules.md": rules_page(),
+        "features.md": features_page(),
     }
 
 

@@ -8,7 +8,7 @@ from recomart.pipeline.stages import STAGES
 from scripts.reference import FOLDER, pages, type_of
 
 
-@pytest.mark.parametrize("name", ["settings.md", "errors.md", "data-sets.md", "rules.md"])
+@pytest.mark.parametrize("name", pages())
 def test_the_reference_is_what_the_code_says(name):
     written = (FOLDER / name).read_text(encoding="utf-8")
 
