@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -10,8 +12,10 @@ import pytest
 import yaml
 
 from recomart.cli import recomart
+from recomart.features.views import VIEWS
+from recomart.features.warehouse import create_statement
 from recomart.lake import Draft, Lake, LocalObjects, Making
-from recomart.settings import Settings
+from recomart.settings import FeatureSettings, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")])
@@ -47,14 +51,18 @@ def test_settings_shown_fit_the_tree(page):
 
 @pytest.fixture
 def in_a_folder_with_a_shop(tmp_path, monkeypatch):
+    """Enough of a demo shop for the examples: a lake with events, a warehouse with an item."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "demo").mkdir()
+    data = tmp_path / "demo" / "data"
+    data.mkdir(parents=True)
     (tmp_path / "demo" / "recomart.yaml").write_text("project: Shop\n", encoding="utf-8")
-    lake = Lake(LocalObjects(tmp_path / "demo" / "data" / "lake"))
-    for name in ("events", "item_features"):
-        draft = Draft(lake, name)
-        draft.add_table(pa.table({"item_id": ["mug"]}).to_reader(), "2024-01-15")
-        draft.commit(Making(key="k", stage="prepare", run_id="r"))
+    draft = Draft(Lake(LocalObjects(data / "lake")), "events")
+    draft.add_table(pa.table({"item_id": ["mug"]}).to_reader(), "2024-01-15")
+    draft.commit(Making(key="k", stage="prepare", run_id="r"))
+    with closing(sqlite3.connect(data / "warehouse.sqlite")) as con:
+        con.execute(create_statement(VIEWS["item_features"], FeatureSettings()))
+        con.execute("INSERT INTO item_features (item_id, n_purchases) VALUES ('mug', 3)")
+        con.commit()
 
 
 @pytest.mark.parametrize("page", with_blocks("python"))
@@ -106,3 +114,10 @@ def test_every_command_is_described():
     missing = [words for words in commands(recomart) if " ".join(words) not in text]
 
     assert missing == []
+
+
+@pytest.mark.parametrize("page", with_blocks("sql"))
+def test_queries_shown_can_be_asked(page, in_a_folder_with_a_shop):
+    with closing(sqlite3.connect("demo/data/warehouse.sqlite")) as con:
+        for block in blocks(page, "sql"):
+            assert con.execute(block).description
