@@ -65,8 +65,9 @@ def in_a_folder_with_a_shop(tmp_path, monkeypatch):
         con.commit()
 
 
+@pytest.mark.usefixtures("in_a_folder_with_a_shop")
 @pytest.mark.parametrize("page", with_blocks("python"))
-def test_examples_run(page, in_a_folder_with_a_shop, capsys):
+def test_examples_run(page, capsys):
     for block in blocks(page, "python"):
         exec(compile(block, page.name, "exec"), {})  # noqa: S102 - our own examples
 
@@ -116,8 +117,9 @@ def test_every_command_is_described():
     assert missing == []
 
 
+@pytest.mark.usefixtures("in_a_folder_with_a_shop")
 @pytest.mark.parametrize("page", with_blocks("sql"))
-def test_queries_shown_can_be_asked(page, in_a_folder_with_a_shop):
+def test_queries_shown_can_be_asked(page):
     with closing(sqlite3.connect("demo/data/warehouse.sqlite")) as con:
         for block in blocks(page, "sql"):
             assert con.execute(block).description

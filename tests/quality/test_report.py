@@ -9,12 +9,12 @@ from recomart.errors import IntegrityError
 from recomart.lake import Lake, LocalObjects, Workbench
 from recomart.quality.report import (
     N_SAMPLES,
-    QualityReport,
     build_report,
     columns_that_matter,
     quality_report,
     quarantined_samples,
 )
+from recomart.quality.report_model import QualityReport
 from recomart.settings import CsvSource, EngineSettings, Loaded, RestSource, Settings
 from recomart.vocabulary import DAY_US, EVENT_COLUMNS, QUARANTINE_COLUMNS
 

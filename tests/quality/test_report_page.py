@@ -1,7 +1,6 @@
 import pytest
 
 from recomart.quality.profile import ColumnProfile, Histogram, TableProfile
-from recomart.quality.report import PastScore, QualityReport, Sample, SourceQuality
 from recomart.quality.report_counts import (
     DayOutcome,
     FileOutcome,
@@ -9,6 +8,7 @@ from recomart.quality.report_counts import (
     RuleCount,
     SourceCounts,
 )
+from recomart.quality.report_model import PastScore, QualityReport, Sample, SourceQuality
 from recomart.quality.report_page import page_of
 from recomart.quality.score import score_of
 

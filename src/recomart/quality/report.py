@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
-
-from pydantic import Field
+from typing import TYPE_CHECKING
 
 from recomart.lake import hash_of
 from recomart.quality.contract import rules_of
-from recomart.quality.profile import Part, TableProfile, profile_table
-from recomart.quality.report_counts import NOTHING, Outcome, SourceCounts, count_source
-from recomart.quality.score import FORMULA, Score, overall, score_of
+from recomart.quality.profile import profile_table
+from recomart.quality.report_counts import NOTHING, count_source
+from recomart.quality.report_model import PastScore, QualityReport, Sample, SourceQuality
+from recomart.quality.report_page import page_of
+from recomart.quality.score import overall, score_of
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from recomart.lake import Manifest, Workbench
+    from recomart.quality.profile import TableProfile
     from recomart.settings import Source
 
 KEYS = {
@@ -33,56 +34,12 @@ MAX_RAW = 240
 """Characters shown of a raw row."""
 
 
-class Sample(Part):
-    """A quarantined row, as the page shows it."""
-
-    code: str
-    file: str
-    line: int
-    rules: str
-    raw: str
-
-
-class SourceQuality(Part):
-    """How good one source is."""
-
-    name: str
-    holds: str
-    version: str = Field(description="of the valid data set")
-    score: Score | None
-    counts: SourceCounts
-    profile: TableProfile = Field(description="of the valid rows")
-
-
-class PastScore(Part):
-    """An earlier report's scores, by the day its data went up to."""
-
-    until: str
-    overall: float | None
-    sources: dict[str, float]
-
-
-class QualityReport(Part):
-    """What `data_quality_report.json` holds."""
-
-    schema_version: Literal[1] = 1
-    project: str
-    until: str | None = Field(description="ISO date of the newest valid event")
-    score: float | None = Field(ge=0, le=100)
-    formula: tuple[str, ...] = FORMULA
-    rows: Outcome
-    sources: tuple[SourceQuality, ...]
-    past: tuple[PastScore, ...] = Field((), description="oldest first; other data than this")
-
-
 def quality_report(bench: Workbench) -> None:
     """Write the data set `quality`: the report as JSON and as a page. Raises IntegrityError.
 
     Both hold nothing but what follows from the data: no clock, no run. The same data
     give the same bytes.
     """
-    from recomart.quality.report_page import page_of
-
     parents = [
         manifest
         for name in bench.settings.sources

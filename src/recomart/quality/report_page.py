@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from recomart.quality.profile import ColumnProfile, TableProfile
-    from recomart.quality.report import QualityReport, Sample, SourceQuality
+    from recomart.quality.report_model import QualityReport, Sample, SourceQuality
 
 N_BARS = 12
 """Rules and columns drawn in one picture."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from recomart.quality.profile import ColumnProfile
-    from recomart.quality.report import QualityReport, SourceQuality
     from recomart.quality.report_counts import RuleCount
+    from recomart.quality.report_model import QualityReport, SourceQuality
 
 GOOD, FAIR = 90.0, 70.0
 """Scores from which data are called good, and fair."""
