@@ -39,11 +39,18 @@ def bars(labels: Sequence[object], values: ArrayLike, unit: str = "") -> str:
     canvas.axes.set_yticks(places, [plain(label) for label in labels])
     for place, amount in zip(places, amounts, strict=True):
         text = "–" if np.isnan(amount) else f"{amount:,.4g}" if amount < 1e4 else short(amount)
-        canvas.axes.text(np.nan_to_num(amount), place, f" {text}", va="center", color=MUTED)
+        _beside(canvas, float(np.nan_to_num(amount)), place, text)
     canvas.axes.margins(x=0.12)
     count_axis(canvas.axes, "x")
     canvas.name_axes(unit, "")
     return canvas.svg(f"Bars of {len(amounts)} values")
+
+
+def _beside(canvas: Canvas, x: float, y: float, text: str, colour: str = MUTED) -> None:
+    """Write text a little to the right of a point."""
+    canvas.axes.annotate(
+        text, (x, y), (5, 0), textcoords="offset points", va="center", color=colour, fontsize=9
+    )
 
 
 def columns(
@@ -117,13 +124,8 @@ def funnel(labels: Sequence[object], values: ArrayLike, unit: str = "") -> str:
     for step, (place, amount) in enumerate(zip(places, amounts, strict=True)):
         before = amounts[step - 1] if step else 0
         share = f"  {amount / before:.1%} of the step before" if before > 0 else ""
-        canvas.axes.text(
-            amounts.max() / 2,
-            place,
-            f"  {amount:,.0f} {plain(unit)}{share}",
-            va="center",
-            color=INK,
-        )
+        text = f"{amount:,.0f} {plain(unit)}{share}"
+        _beside(canvas, float(amounts.max() / 2), place, text, INK)
     canvas.axes.set_yticks(places, [plain(label) for label in labels])
     canvas.axes.set_xticks([])
     canvas.axes.set_xlim(-amounts.max() / 2, amounts.max() * 1.35)
@@ -166,15 +168,7 @@ def intervals(
     canvas.axes.axvline(float(np.nanmax(middle)), color=GRID, linewidth=1.2, linestyle="--")
     for place, value, right in zip(places, middle, np.fmax(high, middle), strict=True):
         if not np.isnan(value):
-            canvas.axes.annotate(
-                f"{value:.4f}",
-                (right, place),
-                (6, 0),
-                textcoords="offset points",
-                va="center",
-                color=INK,
-                fontsize=9,
-            )
+            _beside(canvas, float(right), place, f"{value:.4f}", INK)
     canvas.axes.set_yticks(places, [plain(label) for label in labels])
     canvas.axes.margins(x=0.16, y=0.1)
     canvas.name_axes(unit, "")
