@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import zlib
 from typing import IO, TYPE_CHECKING, cast
 
@@ -20,5 +21,6 @@ def open_unpacked(path: Path, compression: str) -> IO[bytes]:
     if compression == "gz":
         return cast("IO[bytes]", gzip.open(path, "rb"))
     if compression == "zst":
-        return cast("IO[bytes]", pa.CompressedInputStream(pa.OSFile(str(path)), "zstd"))
+        packed = pa.CompressedInputStream(pa.OSFile(str(path)), "zstd")
+        return cast("IO[bytes]", io.BufferedReader(packed))  # which can read by lines
     return path.open("rb")

@@ -6,10 +6,7 @@ goes on with the next line. So one stray quote costs one line, not the rest of t
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import re
 from itertools import islice
 from typing import IO, TYPE_CHECKING, NamedTuple
 
@@ -87,8 +84,10 @@ def read_header(stream: IO[bytes], dialect: CsvDialect) -> tuple[str, ...] | Non
         return None
     try:
         text = line.decode(dialect.encoding).removeprefix("\ufeff")
-        values = _split(text, dialect)
-    except (UnicodeDecodeError, csv.Error):
+        values = split(text, dialect.delimiter, dialect.quote)
+    except (UnicodeDecodeError, StrayQuote):
+        return None
+    if values is None:
         return None
     return _unique([value.strip() for value in values])
 
@@ -126,7 +125,7 @@ def _record(line: bytes, lines: Lines, dialect: CsvDialect, n_columns: int) -> R
             text, values = _quoted(text, lines, dialect, n_columns)
     except UnicodeDecodeError:
         return Record(number, raw, rule="FILE-ENCODING")
-    except csv.Error:
+    except StrayQuote:
         return Record(number, raw, rule="FILE-QUOTE")
     if len(values) != n_columns:
         return Record(number, text.rstrip("\r\n"), rule="FILE-RAGGED")
@@ -145,59 +144,74 @@ def _fault(line: bytes, dialect: CsvDialect) -> str:
 
 
 def _quoted(text: str, lines: Lines, dialect: CsvDialect, n_columns: int) -> tuple[str, list[str]]:
-    """Read a row with quotes, which may go on over the next lines. Raises csv.Error.
+    """Read a row with quotes, which may go on over the next lines. Raises StrayQuote.
 
     Lines are joined only if they make a row with as many values as the header: a stray quote
     must not swallow the lines down to the next one.
     """
-    try:
-        return text, _split(text, dialect)
-    except csv.Error as error:
-        if not _is_open(error):
-            raise
+    values = split(text, dialect.delimiter, dialect.quote)
+    if values is not None:
+        return text, values
     quote = dialect.quote.encode(dialect.encoding)
     for n, line in enumerate(lines.peek(MOST_LINES), start=1):
         text += line.decode(dialect.encoding)
         if b"\0" in line or len(text) > MOST_CHARACTERS:
             break
         if quote in line:
-            values = _closed(text, dialect)
+            values = split(text, dialect.delimiter, dialect.quote)
+            if values is not None and len(values) != n_columns:
+                break
             if values is not None:
-                if len(values) != n_columns:
-                    break
                 lines.skip(n)
                 return text, values
-    raise csv.Error
+    raise StrayQuote
 
 
-def _closed(text: str, dialect: CsvDialect) -> list[str] | None:
-    """Split a row, None while a quoted value of it is still open. Raises csv.Error."""
-    try:
-        return _split(text, dialect)
-    except csv.Error as error:
-        if _is_open(error):
-            return None
-        raise
+class StrayQuote(Exception):  # noqa: N818 - a finding, caught where the line is read
+    """A quoted value goes on behind its end, or does not end."""
 
 
-def _is_open(error: csv.Error) -> bool:
-    return "unexpected end" in str(error)
+def split(text: str, delimiter: str, quote: str) -> list[str] | None:
+    """Split a row into its values, as strictly as DuckDB; None while a quoted value is open.
+
+    Spaces around a quoted value are not part of it; a quote within a value that does not begin
+    with one is a character as any other. Raises StrayQuote.
+    """
+    text = text.rstrip("\r\n")
+    values: list[str] = []
+    at = 0
+    while True:
+        begin = _behind_spaces(text, at)
+        if text.startswith(quote, begin):
+            end = _end_of_value(text, begin + 1, quote)
+            if end is None:
+                return None
+            values.append(text[begin + 1 : end].replace(quote * 2, quote))
+            at = _behind_spaces(text, end + 1)
+        else:
+            end = text.find(delimiter, at)
+            values.append(text[at:] if end < 0 else text[at:end])
+            at = len(text) if end < 0 else end
+        if at == len(text):
+            return values
+        if text[at] != delimiter:
+            raise StrayQuote
+        at += 1
 
 
-def _split(text: str, dialect: CsvDialect) -> list[str]:
-    spaced = rf"(?:^|{re.escape(dialect.delimiter)}) +{re.escape(dialect.quote)}"
-    rows = csv.reader(
-        io.StringIO(text, newline=""),
-        delimiter=dialect.delimiter,
-        quotechar=dialect.quote,
-        doublequote=True,
-        skipinitialspace=re.search(spaced, text) is not None,  # as DuckDB reads it
-        strict=True,
-    )
-    row = next(rows, [])
-    if next(rows, None) is not None:
-        raise csv.Error
-    return row
+def _behind_spaces(text: str, at: int) -> int:
+    while text.startswith(" ", at):
+        at += 1
+    return at
+
+
+def _end_of_value(text: str, at: int, quote: str) -> int | None:
+    """Return where a quoted value ends; a quote that stands twice is one of its characters."""
+    while (at := text.find(quote, at)) >= 0:
+        if not text.startswith(quote, at + 1):
+            return at
+        at += 2
+    return None
 
 
 def lines_at(stream: IO[bytes], numbers: Sequence[int], encoding: str) -> dict[int, str]:
