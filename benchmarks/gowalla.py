@@ -32,6 +32,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "rp3beta": {"alpha": 0.7, "beta": 0.1, "neighbours": 400},
     "ials": {"embedding_size": 512, "regularisation": 0.001, "unobserved_weight": 0.04},
 }
+BLEND: dict[str, dict[str, Any]] = {
+    "ials": {"embedding_size": 1024, "regularisation": 0.003, "unobserved_weight": 0.02},
+    "rp3beta": SETTINGS["rp3beta"],
+    "itemknn": {"shrinkage": 0.0, "neighbours": 20_000},
+}
 TARGETS = {
     "popularity": (0.0416, 0.0317),
     "itemknn": (0.157, 0.0),
@@ -80,7 +85,7 @@ def quality(train: csr_array, test: csr_array) -> list[dict[str, Any]]:
 def learned_members(train: csr_array) -> tuple[Member, ...]:
     """Return the members of the blend with weights learned on a hold-out of train."""
     kept, held = hold_out(train, share=0.2, seed=0)
-    members = tuple(Member(model=name, options=SETTINGS[name]) for name in ("ials", "rp3beta"))
+    members = tuple(Member(model=name, options=options) for name, options in BLEND.items())
     blend = Blend(BlendConfig(members=members)).fit(Interactions.from_weights(kept))
     rows = np.arange(0, train.shape[0], 10)
     return learn_weights(blend, kept[rows], held[rows], n=K, steps=10).config.members
