@@ -38,10 +38,10 @@ def demonstrate(context: Context, folder: Path, n_users: int, seed: int) -> None
             click.echo(f"Catalogue served at {server.url}\n")
         record = run_and_tell(loaded, quiet=context.as_json)
     show_models(context, loaded)
-    show_lists(context, loaded)
+    example = show_lists(context, loaded)
     show_reports(context, loaded)
     if not context.as_json:
-        click.echo(f"\nDone in {record.seconds:.1f} s. Next: recomart -s {folder} recommend -u u1")
+        click.echo(f"\nDone in {record.seconds:.1f} s. Next: recomart -s {folder} recommend -u {example}")
 
 
 def make_shop(folder: Path, n_users: int, seed: int) -> Path:
@@ -79,18 +79,20 @@ def show_models(context: Context, loaded: Loaded) -> None:
     table(columns, [list(row.values()) for row in rows], "Models on the test window")
 
 
-def show_lists(context: Context, loaded: Loaded) -> None:
-    """Print what a few typical users would see."""
+def show_lists(context: Context, loaded: Loaded) -> str:
+    """Print what a few typical users would see; return one of them."""
     from recomart.pipeline.runner import open_lake
     from recomart.ranking.champion import Champion, typical_users
 
     champion = Champion.load(open_lake(loaded))
-    for user in typical_users(champion, N_USERS_SHOWN):
+    users = typical_users(champion, N_USERS_SHOWN)
+    for user in users:
         lines = champion.recommend(user, N_ITEMS_SHOWN)
         if not context.as_json:
             click.echo()
             rows = [(line.rank, line.title, line.price, line.reason) for line in lines]
             table(("rank", "title", "price", "reason"), rows, f"For user {user}")
+    return users[0]
 
 
 def show_reports(context: Context, loaded: Loaded) -> None:

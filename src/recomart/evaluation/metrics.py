@@ -38,8 +38,8 @@ def hits_of(recommended: NDArray[np.int32], relevant: csr_array) -> NDArray[np.b
 
 def precision(hits: NDArray[np.bool_], n_relevant: NDArray[np.int64], k: int) -> Floats:
     """Share of the k places that hold a relevant item: ``hits / k``."""
-    found = hits[:, :k].sum(axis=1).astype(np.float64)
-    return _where_any(found / k, n_relevant)
+    found = np.count_nonzero(hits[:, :k], axis=1)
+    return _where_any(np.divide(found, k), n_relevant)
 
 
 def recall(hits: NDArray[np.bool_], n_relevant: NDArray[np.int64], k: int) -> Floats:

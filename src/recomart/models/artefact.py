@@ -59,7 +59,7 @@ def save(model: Recommender) -> dict[str, bytes]:
         },
     )
     text = description.model_dump_json(indent=2) + "\n"
-    return {DESCRIPTION: text.encode(), ARRAYS: _pack(arrays)}
+    return {DESCRIPTION: text.encode(), ARRAYS: pack(arrays)}
 
 
 def load(files: Mapping[str, bytes]) -> Recommender:
@@ -80,7 +80,7 @@ def load(files: Mapping[str, bytes]) -> Recommender:
     return model
 
 
-def _pack(arrays: Mapping[str, NDArray[np.generic]]) -> bytes:
+def pack(arrays: Mapping[str, NDArray[np.generic]]) -> bytes:
     """Write an npz, uncompressed, in the given order, without the time of day."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as packed:

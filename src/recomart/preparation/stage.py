@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ibis.expr.types import Table
+    from pydantic import JsonValue
 
     from recomart.lake import FileEntry, Manifest, Workbench
 
@@ -237,5 +238,9 @@ def write_categories(bench: Workbench, inputs: Inputs) -> Manifest:
     draft = bench.draft("categories")
     draft.add_table(tree.table.to_reader())
     counts = {"categories": len(parents), "orphans": len(tree.orphans), "cut": len(tree.circles)}
-    details = {"orphans": tree.orphans[:20], "circles": tree.circles[:20]}
-    return bench.commit(draft, [bench.lake.latest("catalogue"), *inputs.categories], counts, details)
+    details: dict[str, JsonValue] = {
+        "orphans": [*tree.orphans[:20]],
+        "circles": [*tree.circles[:20]],
+    }
+    parents_of = [bench.lake.latest("catalogue"), *inputs.categories]
+    return bench.commit(draft, parents_of, counts, details)

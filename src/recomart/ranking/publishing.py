@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+from scipy.sparse import csr_array
 
-from recomart.models.artefact import _pack as pack
-from recomart.models.artefact import save
+from recomart.models.artefact import pack, save
 from recomart.models.popularity import Popularity
 from recomart.ranking.interactions import learning_window, read_events
 from recomart.ranking.training import fit
@@ -70,9 +70,10 @@ def _history(data: EventArrays, known: Interactions) -> bytes:
 
 def _popular(known: Interactions) -> NDArray[np.int32]:
     n = min(N_POPULAR, known.shape[1])
-    nobody = known.weights[[0]] * 0
+    nobody = csr_array(np.zeros((1, known.shape[1]), dtype=np.float32))
     top = Popularity().fit(known).recommend(nobody, n)
-    return top.items[0][top.items[0] >= 0]
+    items: NDArray[np.int32] = top.items[0]
+    return items[items >= 0]
 
 
 def _items(bench: Workbench, data: EventArrays) -> pa.Table:
