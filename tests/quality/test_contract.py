@@ -6,6 +6,8 @@ from recomart.errors import SettingsError
 from tests.quality.shop import ANN, DAY_US, HEADER, NOW_US, Shop, as_json
 
 WIDE = b"user_id,item_id,event_type,occurred_at,price,quantity,rating\n"
+PROPERTIES = b"item_id,property,value,timestamp\nmug,p,1,2025-06-01\n"
+RATED = {"rate": 4, "count": 9}
 
 
 def rows(*lines, header=WIDE):
@@ -237,10 +239,10 @@ def test_a_rule_on_a_column_that_is_not_there_is_an_error_in_the_settings(shop):
         ("catalogue", b"item_id,price\nmug,3\npen,-3\n", "CA-PRICE"),
         ("catalogue", b"item_id,rating\nmug,4.5\npen,5.5\n", "CA-RATING"),
         ("catalogue", b"item_id,available\nmug,yes\npen,maybe\n", "TYPE-AVAILABLE"),
-        ("item_properties", b"item_id,property,value,timestamp\nmug,p,1,2025-06-01\n,p,1,2025-06-01\n",
-         "PR-ITEM"),
-        ("item_properties", b"item_id,property,value,timestamp\nmug,p,1,2025-06-01\nmug,p,1,x\n",
-         "PR-TIME"),
+        ("item_properties", PROPERTIES + b",p,1,2025-06-01\n", "PR-ITEM"),
+        ("item_properties", PROPERTIES + b"mug,,1,2025-06-01\n", "PR-NAME"),
+        ("item_properties", PROPERTIES + b"mug,p,1,x\n", "PR-TIME"),
+        ("item_properties", PROPERTIES + b"mug,p,1,2027-06-01\n", "PR-FUTURE"),
     ],
 )  # fmt: skip
 def test_every_kind_of_source_has_standing_rules(shop, holds, data, broken):
@@ -255,7 +257,7 @@ def test_a_json_catalogue_becomes_rows(tmp_path):
     import threading
 
     products = [
-        {"id": 1, "title": "Mug ☕", "price": 3.5, "category": "kitchen", "rating": {"rate": 4, "count": 9}},
+        {"id": 1, "title": "Mug ☕", "price": 3.5, "category": "kitchen", "rating": RATED},
         {"id": 2, "title": None, "price": "free", "category": "office"},
     ]  # fmt: skip
 

@@ -11,7 +11,7 @@ from recomart.lake.packed import open_unpacked
 from recomart.quality.contract import mask, rules_of, type_rules
 from recomart.quality.exact import Record, lines_at
 from recomart.quality.mapping import mapped, missing
-from recomart.quality.reading import exact_rows, fast_rows, key_sql
+from recomart.quality.reading import encoding_of, exact_rows, fast_rows, key_sql
 from recomart.settings import CsvSource
 from recomart.vocabulary import COLUMNS_OF, DAY_US
 
@@ -223,11 +223,8 @@ class Checked:
         lines = [line for line, _, _ in rows]
         texts: dict[int, str] = {}
         if number not in self.exact and lines:
-            encoding = (
-                self.source.dialect.encoding if isinstance(self.source, CsvSource) else "utf-8"
-            )
             with open_unpacked(file.path, file.compression) as stream:
-                texts = lines_at(stream, lines, encoding)
+                texts = lines_at(stream, lines, encoding_of(self.source))
         found = [
             Broken(
                 line, " ".join(self.codes(broken)), texts.get(line, "") if raw is None else str(raw)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 
 from recomart.errors import NotFoundError
+from recomart.lake.packed import open_unpacked
+from recomart.quality.reading import encoding_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,14 +75,12 @@ def as_csv(lake: Lake, settings: Settings, source: str) -> str:
     ``recomart quarantine replay --mended FILE``.
     """
     rows = list(quarantined_rows(lake, settings, source=source))
-    raw = lake.latest(f"raw_{source}")
-    [path] = lake.paths(
-        [max(raw.files, key=lambda e: (str(e.details["ingested_us"]), e.partition))]
+    newest = max(
+        lake.latest(f"raw_{source}").files,
+        key=lambda entry: (str(entry.details["ingested_us"]), entry.partition),
     )
-    with path.open("rb") as file:
-        header = file.readline().decode("utf-8", "replace").rstrip("\r\n")
-    out = io.StringIO()
-    out.write(header + "\n")
-    for row in rows:
-        out.write(row.raw + "\n")
-    return out.getvalue()
+    [path] = lake.paths([newest])
+    with open_unpacked(path, str(newest.details.get("compression", ""))) as file:
+        header = file.readline().decode(encoding_of(settings.sources[source]), "replace")
+    lines = [header.removeprefix("\ufeff").rstrip("\r\n"), *(row.raw for row in rows)]
+    return "".join(f"{line}\n" for line in lines)

@@ -134,6 +134,11 @@ def fast_rows(con: Backend, files: Sequence[RawFile], source: CsvSource) -> Tabl
     )
 
 
+def encoding_of(source: Source) -> str:
+    """Return the encoding of a source's files."""
+    return source.dialect.encoding if isinstance(source, CsvSource) else "utf-8"
+
+
 def key_sql(header: Sequence[str], source: Source) -> str:
     """Return the SQL of what makes a row the same as another: all its text.
 

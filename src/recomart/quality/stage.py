@@ -65,9 +65,10 @@ class Validation:
         entries = sorted(self.raw.files, key=lambda e: (str(e.details["ingested_us"]), e.partition))
         waiting: list[RawFile] = []
         for number, entry in enumerate(entries):
-            if self._may_stay(entry, hash_of(common, entry.sha256)):
-                self._check(waiting, common)  # what comes later is compared with it
+            if self._is_known(entry, hash_of(common, entry.sha256)):
+                self._check(waiting, common)  # what this one is compared with
                 waiting = []
+            if self._may_stay(entry, hash_of(common, entry.sha256)):
                 self._keep(entry)
             elif self._is_asked_for(entry):
                 [path] = self.bench.lake.paths([entry])
@@ -83,11 +84,16 @@ class Validation:
             self._keep(entry)
         return False
 
+    def _is_known(self, entry: FileEntry, made_by: str) -> bool:
+        """Tell whether a file was validated before, by the same code and contract."""
+        found = [entries.get(entry.partition) for entries in self.before]
+        return not self.bench.force and all(old and old.made_by == made_by for old in found)
+
     def _may_stay(self, entry: FileEntry, made_by: str) -> bool:
         """Tell whether a file was validated before as it would be now."""
-        old, aside = (entries.get(entry.partition) for entries in self.before)
-        if self.bench.force or old is None or aside is None or old.made_by != made_by:
+        if not self._is_known(entry, made_by):
             return False
+        old = self.before[0][entry.partition]
         return old.details["overlaps"] == self._overlaps(
             cast("dict[str, int]", old.details["days"])
         )
