@@ -82,7 +82,6 @@ QUARANTINE_COLUMNS = {
     "line": "int64",
     "rules": "string",
     "raw": "string",
-    "arrived_us": "int64",
     "source": "string",
 }
 """Columns of ``quarantined_<source>``; `rules` are codes joined by spaces, `line` is 1-based."""

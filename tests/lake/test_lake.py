@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import ibis
+import pyarrow as pa
 import pytest
 
 from recomart.errors import DataSetNotFoundError, IntegrityError, LakeBusyError
@@ -14,7 +15,7 @@ SCHEMA = {"item_id": "string", "n": "int64"}
 
 
 def table(rows):
-    return ibis.memtable(rows, schema=SCHEMA)
+    return ibis.memtable(pa.table(rows, schema=ibis.schema(SCHEMA).to_pyarrow()))
 
 
 def test_what_was_written_is_read(bench):

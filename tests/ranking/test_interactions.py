@@ -1,6 +1,7 @@
 """From prepared events to arrays: in time order, over sorted id maps, cut at one moment."""
 
 import ibis
+import pyarrow as pa
 import pytest
 
 from recomart.errors import BadInputError
@@ -26,9 +27,14 @@ EVENTS = [
 
 @pytest.fixture
 def data(bench):
-    rows = [dict(zip(COLUMNS, event, strict=True)) for event in EVENTS]
-    bench.write("events", ibis.memtable(rows, schema=COLUMNS))
+    bench.write("events", table(EVENTS))
     return read_events(bench)
+
+
+def table(events):
+    rows = [dict(zip(COLUMNS, event, strict=True)) for event in events]
+    schema = ibis.schema(COLUMNS).to_pyarrow()
+    return ibis.memtable(pa.Table.from_pylist(rows, schema=schema))
 
 
 def test_events_come_in_time_order_over_sorted_ids(data):
@@ -64,7 +70,7 @@ def test_only_the_last_days_are_learned_from(data):
 
 
 def test_no_events_are_an_error_with_a_remedy(bench):
-    bench.write("events", ibis.memtable([], schema=COLUMNS))
+    bench.write("events", table([]))
 
     with pytest.raises(BadInputError, match="no prepared events"):
         read_events(bench)

@@ -28,7 +28,10 @@ def join_as_of(rows: Table, history: Table, key: str, at: str, columns: dict[str
     Returns `rows` and the columns, null where nothing was known; no row lost, none added.
     """
     wanted = history.select(
-        __key=key, __from="valid_from_us", __to="valid_to_us", **{f"__{n}": c for n, c in columns.items()}
+        __key=key,
+        __from="valid_from_us",
+        __to="valid_to_us",
+        **{f"__{n}": c for n, c in columns.items()},
     )
     joined = rows.left_join(
         wanted,

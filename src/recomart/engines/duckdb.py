@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from recomart.settings import EngineSettings
 
+
 def connect(settings: EngineSettings, spill: Path | None = None) -> Backend:
     """Open an in-memory DuckDB that keeps its memory limit by spilling to the folder `spill`.
 

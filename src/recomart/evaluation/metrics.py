@@ -38,13 +38,13 @@ def hits_of(recommended: NDArray[np.int32], relevant: csr_array) -> NDArray[np.b
 
 def precision(hits: NDArray[np.bool_], n_relevant: NDArray[np.int64], k: int) -> Floats:
     """Share of the k places that hold a relevant item: ``hits / k``."""
-    found = np.count_nonzero(hits[:, :k], axis=1)
-    return _where_any(np.divide(found, k), n_relevant)
+    return _where_any(_found(hits, k) / k, n_relevant)
 
 
 def recall(hits: NDArray[np.bool_], n_relevant: NDArray[np.int64], k: int) -> Floats:
     """Share of the relevant items that stand among the first k: ``hits / n_relevant``."""
-    return _where_any(hits[:, :k].sum(axis=1) / np.maximum(n_relevant, 1), n_relevant)
+    share: Floats = np.divide(_found(hits, k), np.maximum(n_relevant, 1), dtype=np.float64)
+    return _where_any(share, n_relevant)
 
 
 def hit_rate(hits: NDArray[np.bool_], n_relevant: NDArray[np.int64], k: int) -> Floats:
@@ -117,6 +117,12 @@ def rmse(predicted: ArrayLike, actual: ArrayLike) -> float:
 def mae(predicted: ArrayLike, actual: ArrayLike) -> float:
     """Mean absolute error of explicit ratings, in rating points."""
     return float(np.mean(np.abs(np.asarray(predicted) - np.asarray(actual))))
+
+
+def _found(hits: NDArray[np.bool_], k: int) -> Floats:
+    """Count the hits among the first k."""
+    counts: Floats = hits[:, :k].sum(axis=1, dtype=np.float64)
+    return counts
 
 
 def _where_any(values: Floats, n_relevant: NDArray[np.int64]) -> Floats:

@@ -186,7 +186,7 @@ class PreparedDays:
         """Return the sessions that are still open when `day` begins."""
         before = day.before(self.draft.files, self.gap)
         if not before:
-            return ibis.memtable([], schema=TAIL)
+            return ibis.memtable(ibis.schema(TAIL).to_pyarrow().empty_table())
         paths = [str(path) for path in self.bench.lake.paths(before)]
         return tail_of(self.bench.con.read_parquet(paths), day.number * DAY_US - self.gap)
 

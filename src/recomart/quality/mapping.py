@@ -177,8 +177,8 @@ def mapped(raw: Table, source: Source, header: Collection[str], ingested_us: int
         columns["occurred_us"] = ibis.literal(ingested_us, type="int64")
     known = raw.select(**columns, **bad)
     arrived = ibis.literal(ingested_us, type="int64")
-    if source.arrival == "occurred" and source.holds != "categories":
-        arrived = known.occurred_us
+    if source.arrival == "occurred":  # the tree has no time: it is as if always known
+        arrived = ibis.literal(0, "int64") if source.holds == "categories" else known.occurred_us
     return known.mutate(arrived_us=arrived)
 
 

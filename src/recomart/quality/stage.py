@@ -168,7 +168,6 @@ class Validation:
             "line": [row.line for row in broken],
             "rules": [row.rules for row in broken],
             "raw": [row.raw for row in broken],
-            "arrived_us": [file.ingested_us] * n,
             "source": [self.name] * n,
         }
         aside = pa.table(columns, schema=QUARANTINE_SCHEMA)
