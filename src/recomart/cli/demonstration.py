@@ -41,7 +41,9 @@ def demonstrate(context: Context, folder: Path, n_users: int, seed: int) -> None
     example = show_lists(context, loaded)
     show_reports(context, loaded)
     if not context.as_json:
-        click.echo(f"\nDone in {record.seconds:.1f} s. Next: recomart -s {folder} recommend -u {example}")
+        click.echo(
+            f"\nDone in {record.seconds:.1f} s. Next: recomart -s {folder} recommend -u {example}"
+        )
 
 
 def make_shop(folder: Path, n_users: int, seed: int) -> Path:

@@ -38,18 +38,22 @@ def hits_of(recommended: NDArray[np.int32], relevant: csr_array) -> NDArray[np.b
 
 def precision(hits: NDArray[np.bool_], n_relevant: NDArray[np.int64], k: int) -> Floats:
     """Share of the k places that hold a relevant item: ``hits / k``."""
-    return _where_any(_found(hits, k) / k, n_relevant)
+    share: Floats = _found(hits, k)
+    share /= k
+    return _where_any(share, n_relevant)
 
 
 def recall(hits: NDArray[np.bool_], n_relevant: NDArray[np.int64], k: int) -> Floats:
     """Share of the relevant items that stand among the first k: ``hits / n_relevant``."""
-    share: Floats = np.divide(_found(hits, k), np.maximum(n_relevant, 1), dtype=np.float64)
+    share: Floats = _found(hits, k)
+    share /= np.maximum(n_relevant, 1)
     return _where_any(share, n_relevant)
 
 
 def hit_rate(hits: NDArray[np.bool_], n_relevant: NDArray[np.int64], k: int) -> Floats:
     """1 if any of the first k is relevant, else 0."""
-    return _where_any(hits[:, :k].any(axis=1).astype(np.float64), n_relevant)
+    found: Floats = hits[:, :k].max(axis=1, initial=False).astype(np.float64)
+    return _where_any(found, n_relevant)
 
 
 def mrr(hits: NDArray[np.bool_], n_relevant: NDArray[np.int64], k: int) -> Floats:

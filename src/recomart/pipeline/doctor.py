@@ -16,6 +16,7 @@ from recomart.settings import CsvSource
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from recomart.lake import Lake
     from recomart.settings import Loaded
 
 NEEDED = ("ibis-framework", "duckdb", "pyarrow", "numpy", "scipy", "pydantic", "adbc-driver-sqlite")
@@ -35,7 +36,7 @@ class Finding:
 
 def examine(load: Callable[[], Loaded], *, verify: bool = False) -> list[Finding]:
     """Look at everything; never raise for what is found wrong."""
-    findings = [_python(), *_packages()]
+    findings = [_python(), *map(_package, NEEDED)]
     try:
         loaded = load()
     except RecomartError as error:
@@ -53,12 +54,11 @@ def _python() -> Finding:
     return Finding("python", fit, found, None if fit else "Install Python 3.10 or newer.")
 
 
-def _packages() -> Iterator[Finding]:
-    for name in NEEDED:
-        try:
-            yield Finding(name, ok=True, found=version(name))
-        except PackageNotFoundError:
-            yield Finding(name, ok=False, found="missing", remedy=f"pip install {name}")
+def _package(name: str) -> Finding:
+    try:
+        return Finding(name, ok=True, found=version(name))
+    except PackageNotFoundError:
+        return Finding(name, ok=False, found="missing", remedy=f"pip install {name}")
 
 
 def _disk(loaded: Loaded) -> Finding:
@@ -85,16 +85,18 @@ def _sources(loaded: Loaded) -> Iterator[Finding]:
             yield Finding(f"source {name}", ok=False, found=error.cause, remedy=error.remedy)
 
 
-def _lake(loaded: Loaded, *, verify: bool) -> Iterator[Finding]:
+def _lake(loaded: Loaded, *, verify: bool) -> list[Finding]:
     lake = open_lake(loaded)
-    for name in lake.names():
-        try:
-            manifest = lake.latest(name)
-            if verify:
-                lake.paths(manifest.files)
-        except RecomartError as error:
-            yield Finding(f"data set {name}", ok=False, found=error.cause, remedy=error.remedy)
-        else:
-            told = f"{manifest.rows:,} rows in {len(manifest.files)} files"
-            told += ", verified" if verify else ""
-            yield Finding(f"data set {name}", ok=True, found=told)
+    return [_data_set(lake, name, verify=verify) for name in lake.names()]
+
+
+def _data_set(lake: Lake, name: str, *, verify: bool) -> Finding:
+    try:
+        manifest = lake.latest(name)
+        if verify:
+            lake.paths(manifest.files)
+    except RecomartError as error:
+        return Finding(f"data set {name}", ok=False, found=error.cause, remedy=error.remedy)
+    told = f"{manifest.rows:,} rows in {len(manifest.files)} files"
+    told += ", verified" if verify else ""
+    return Finding(f"data set {name}", ok=True, found=told)

@@ -55,8 +55,11 @@ def catalogue_of(history: Table, snapshots: Table | None, events: Table) -> Tabl
         category_id=ibis.coalesce(joined.category_id, joined["__category"]),
         n_events=joined.n_events.fill_null(0),
     ).drop("item_id_right", "__category")
-    return _imputed(_with_static(items, snapshots)).cast(CATALOGUE).select(*CATALOGUE).order_by(
-        "item_id"
+    return (
+        _imputed(_with_static(items, snapshots))
+        .cast(CATALOGUE)
+        .select(*CATALOGUE)
+        .order_by("item_id")
     )
 
 

@@ -107,9 +107,7 @@ def held_before(history: Table) -> Table:
     by_time = ibis.window(group_by="item_id", order_by="valid_from_us")
     first = ibis.row_number().over(by_time) == 0
     earlier = ibis.least(history.valid_from_us, ALWAYS_US)
-    return history.mutate(
-        valid_from_us=ibis.ifelse(first, earlier, history.valid_from_us)
-    )
+    return history.mutate(valid_from_us=ibis.ifelse(first, earlier, history.valid_from_us))
 
 
 def _carried_forward(changes: Table) -> Table:
@@ -126,7 +124,6 @@ def _carried_forward(changes: Table) -> Table:
         "item_id",
         "valid_from_us",
         **{
-            name: counted[name].max().over(group_by=["item_id", f"__{name}"])
-            for name in ATTRIBUTES
+            name: counted[name].max().over(group_by=["item_id", f"__{name}"]) for name in ATTRIBUTES
         },
     )

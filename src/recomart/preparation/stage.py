@@ -64,7 +64,8 @@ class Inputs:
         names = {kind: [n for n, s in sources.items() if s.holds == kind] for kind in COLUMNS_OF}
         if not names["events"]:
             raise SettingsError(
-                "No source holds events.", remedy="Give one source `holds: events` in recomart.yaml."
+                "No source holds events.",
+                remedy="Give one source `holds: events` in recomart.yaml.",
             )
         found = {
             kind: [m for n in names[kind] if (m := bench.lake.find(f"valid_{n}")) is not None]
@@ -193,7 +194,9 @@ class PreparedDays:
     def _commit(self) -> Manifest:
         done = self.draft.files
         if not done:
-            empty = pa.schema([(n, t) for n, t in ibis.schema(PREPARED_COLUMNS).to_pyarrow().items()])
+            empty = pa.schema(
+                [(n, t) for n, t in ibis.schema(PREPARED_COLUMNS).to_pyarrow().items()]
+            )
             self.draft.add_table(empty.empty_table().to_reader())
         counts = {
             "in": sum(day.rows for day in self.days),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import BaseModel, Field, JsonValue
 
 from recomart.settings.sources import Source
@@ -118,4 +116,3 @@ class Settings(Section):
     features: FeatureSettings = FeatureSettings()
     models: ModelSettings = ModelSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
-    log_level: Literal["debug", "info", "warning"] = Field("info", description="of the stage logs")

@@ -76,13 +76,8 @@ class Intake:
         twin = known.get(facts.sha256)
         if twin is not None:
             aside.unlink()
-            details = {
-                **twin.details,
-                "source_path": stamp[0],
-                "size": stamp[1],
-                "mtime_ns": stamp[2],
-            }
-            self.draft.keep(twin.model_copy(update={"details": details}))
+            known_as: list[JsonValue] = [list(one) for one in (*_known_as(twin), stamp)]
+            self.draft.keep(_with_details(twin, known_as=known_as))
             self.bench.log.warning("known_file_skipped", file=found.name, same_as=twin.partition)
             return
         n_rows = max(facts.lines + (not facts.final_newline) - 1, 0)
