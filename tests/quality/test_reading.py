@@ -5,13 +5,8 @@ import gzip
 import pyarrow as pa
 import pytest
 
-from recomart.quality.checked import Checked
+from recomart.quality import checked
 from tests.quality.shop import ANN, BOB, HEADER, Shop
-
-
-def lost(n_rows, *found, file="a.csv"):
-    """Tell how a shop with these quarantined rows counts."""
-    return {"in": n_rows, "valid": n_rows - len(found), "quarantined": len(found), "duplicates": 0}
 
 
 @pytest.mark.parametrize(
@@ -191,7 +186,7 @@ def test_regular_files_never_meet_the_slow_reader(shop, monkeypatch):
     def refuse(*_):
         raise AssertionError
 
-    monkeypatch.setattr(Checked, "_read_exactly", refuse)
+    monkeypatch.setattr(checked, "exact_rows", refuse)
     shop.put("a.csv", HEADER + b'ann,"a,b",view,2025-06-01\n').put("b.csv", HEADER + BOB).run()
 
     assert shop.counts["valid"] == 2

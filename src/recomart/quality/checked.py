@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import duckdb
 import ibis
+import pyarrow as pa
 
 from recomart.lake.packed import open_unpacked
 from recomart.quality.contract import mask, rules_of, type_rules
 from recomart.quality.exact import Record, lines_at
 from recomart.quality.mapping import mapped, missing
-from recomart.quality.reading import encoding_of, exact_rows, fast_rows, key_sql
+from recomart.quality.reading import EXACT_ROWS, encoding_of, exact_rows, fast_rows, key_sql
 from recomart.settings import CsvSource
 from recomart.vocabulary import COLUMNS_OF, DAY_US
 
@@ -84,10 +86,7 @@ class Checked:
                 numbers = ", ".join(str(f.number) for f in irregular)
                 self._rows(f"DELETE FROM checked WHERE _file IN ({numbers})")  # noqa: S608 - numbers
             fast = [f for f in fast if f not in irregular]
-        for file in files:
-            if file not in fast:
-                self.exact.add(file.number)
-                self._read_exactly(file, gone=gone)
+        self._read_exactly([file for file in files if file not in fast], gone=gone)
 
     def _read_fast(self, files: Sequence[RawFile], source: CsvSource) -> None:
         """Read files with DuckDB; one that it refuses as a whole is left out, and found later."""
@@ -99,18 +98,34 @@ class Checked:
                 if half:
                     self._read_fast(part, source)
 
-    def _read_exactly(self, file: RawFile, *, gone: bool) -> None:
-        lost: list[tuple[int, Record]] = []
-        for rows in exact_rows(file, self.source, lost):
-            if gone:
-                raws = zip(rows["_line"].to_pylist(), rows["_raw"].to_pylist(), strict=True)
-                lost += [(file.number, _without_columns(line, raw)) for line, raw in raws]
-            else:
-                self.con.con.register("exact_rows", rows)
-                key = key_sql(self.header, self.source)
-                self._insert(self.con.sql(f"SELECT *, {key} AS _key FROM exact_rows"))  # noqa: S608
-                self.con.con.unregister("exact_rows")
-        self.rejected += lost
+    def _read_exactly(self, files: Sequence[RawFile], *, gone: bool) -> None:
+        """Read files line by line; rows of many small ones are taken in at once."""
+        self.exact.update(file.number for file in files)
+        held: list[pa.Table] = []
+        for file in files:
+            for rows in exact_rows(file, self.source, self.rejected):
+                if gone:
+                    raws = zip(rows["_line"].to_pylist(), rows["_raw"].to_pylist(), strict=True)
+                    self.rejected += [(file.number, _without_columns(n, raw)) for n, raw in raws]
+                    continue
+                held.append(rows)
+                if sum(table.num_rows for table in held) >= EXACT_ROWS:
+                    self._take_in(held)
+                    held = []
+        if held:
+            self._take_in(held)
+
+    def _take_in(self, held: Sequence[pa.Table]) -> None:
+        self.con.con.register("exact_rows", pa.concat_tables(held))
+        self._rows(self._insert_exact)
+        self.con.con.unregister("exact_rows")
+
+    @cached_property
+    def _insert_exact(self) -> str:
+        """SQL that takes rows of the exact reader in; compiled once for all files."""
+        key = key_sql(self.header, self.source)
+        raw = self.con.sql(f"SELECT *, {key} AS _key FROM exact_rows")  # noqa: S608 - of names
+        return f"INSERT INTO checked {self.con.compile(self._marked(raw))}"
 
     def _create(self) -> None:
         """Make the empty table, from the shape that this header gives."""
