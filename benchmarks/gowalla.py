@@ -84,11 +84,11 @@ def quality(train: csr_array, test: csr_array) -> list[dict[str, Any]]:
 
 def learned_members(train: csr_array) -> tuple[Member, ...]:
     """Return the members of the blend with weights learned on a hold-out of train."""
-    kept, held = hold_out(train, share=0.2, seed=0)
+    kept, held = hold_out(train, share=0.1, seed=0)
     members = tuple(Member(model=name, options=options) for name, options in BLEND.items())
     blend = Blend(BlendConfig(members=members)).fit(Interactions.from_weights(kept))
-    rows = np.arange(0, train.shape[0], 10)
-    return learn_weights(blend, kept[rows], held[rows], n=K, steps=10).config.members
+    rows = np.arange(0, train.shape[0], 5)
+    return learn_weights(blend, kept[rows], held[rows], n=K, steps=8).config.members
 
 
 def _row(

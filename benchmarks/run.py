@@ -1,0 +1,29 @@
+"""Every benchmark, one after the other: ``make bench``. Each writes into benchmarks/results."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BENCHMARKS = (
+    ("benchmarks.pipeline", "--scales", "1,10", "--shrink", "1"),
+    ("benchmarks.gowalla",),
+)
+
+
+def main() -> None:
+    """Run them; fail if one fails."""
+    failed = []
+    for module, *arguments in BENCHMARKS:
+        print(f"\n{module} {' '.join(arguments)}", flush=True)
+        done = subprocess.run([sys.executable, "-m", module, *arguments], cwd=ROOT, check=False)
+        if done.returncode:
+            failed.append(module)
+    if failed:
+        sys.exit(f"These benchmarks failed: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()
