@@ -130,7 +130,8 @@ class Checked:
     def _create(self) -> None:
         """Make the empty table, from the shape that this header gives."""
         text = dict.fromkeys(self.header, "string")
-        extra = {"_file": "int32", "_line": "int64", "_raw": "string", "_key": "string"}
+        key = "string" if self.source.holds == "events" else "uint64"
+        extra = {"_file": "int32", "_line": "int64", "_raw": "string", "_key": key}
         raw = ibis.memtable(ibis.schema({**text, **extra}).to_pyarrow().empty_table())
         self._shape = self._marked(raw)
         self.con.create_table("checked", schema=self._shape.schema(), temp=True, overwrite=True)
@@ -157,13 +158,14 @@ class Checked:
         if self.source.holds != "events":  # their key is a short hash: hold the values to it, too
             own = (n for n in self._shape.columns if n not in {"_line", "_raw", "_mask"})
             same = ", ".join(own)
+        grouped = "_key" if len(self.files) == 1 else "_file, _key"
         self.con.raw_sql(
             f"""
             CREATE OR REPLACE TEMP TABLE repeats AS
             SELECT row FROM (
                 SELECT rowid AS row, row_number() OVER (PARTITION BY {same} ORDER BY rowid) AS nth
                 FROM checked WHERE _key IN (
-                    SELECT _key FROM checked GROUP BY _file, _key HAVING count(*) > 1))
+                    SELECT _key FROM checked GROUP BY {grouped} HAVING count(*) > 1))
             WHERE nth > 1
             """  # noqa: S608 - names of our own columns
         )

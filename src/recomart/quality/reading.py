@@ -146,7 +146,7 @@ def key_sql(header: Sequence[str], source: Source) -> str:
     """
     names = [_name(name) for name in header]
     if source.holds != "events":
-        return f"hash({', '.join(names)})::VARCHAR"
+        return f"hash({', '.join(names)})"
     # the lengths say where one value ends and the next begins, whatever stands in them
     lengths = [f"coalesce(strlen({name}), 0)" for name in names]
     return f"md5(concat_ws(chr(31), {', '.join(names + lengths)}))"
