@@ -1,9 +1,13 @@
 """Values that do not keep their contract: each rule is broken by what it should be, and no more."""
 
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
 import pytest
 
 from recomart.errors import SettingsError
-from tests.quality.shop import ANN, DAY_US, HEADER, NOW_US, Shop, as_json
+from tests.quality.shop import ANN, DAY_US, HEADER, NOW_US, as_json
 
 WIDE = b"user_id,item_id,event_type,occurred_at,price,quantity,rating\n"
 PROPERTIES = b"item_id,property,value,timestamp\nmug,p,1,2025-06-01\n"
@@ -252,37 +256,60 @@ def test_every_kind_of_source_has_standing_rules(shop, holds, data, broken):
     assert (shop.counts["valid"], rules(shop)) == (1, [broken])
 
 
-def test_a_json_catalogue_becomes_rows(tmp_path):
-    import http.server
-    import threading
+@contextmanager
+def answering(body):
+    """Serve one JSON body at every address of a server of its own; yield the address."""
 
-    products = [
-        {"id": 1, "title": "Mug ☕", "price": 3.5, "category": "kitchen", "rating": RATED},
-        {"id": 2, "title": None, "price": "free", "category": "office"},
-    ]  # fmt: skip
-
-    class Door(http.server.BaseHTTPRequestHandler):
+    class Door(BaseHTTPRequestHandler):
         def do_GET(self):
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.end_headers()
-            self.wfile.write(as_json(products))
+            self.wfile.write(body)
 
         def log_message(self, *_):
             pass
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        shop = Shop(tmp_path)
-        shop.source = {"kind": "rest", "url": f"http://127.0.0.1:{server.server_port}/products"}
-        shop.run()
+        yield f"http://127.0.0.1:{server.server_port}/products"
         server.shutdown()
+
+
+@pytest.fixture
+def catalogue(shop):
+    """Bring in a catalogue of this JSON and validate it."""
+
+    def run(body):
+        with answering(body) as url:
+            shop.source = {"kind": "rest", "url": url}
+            return shop.run()
+
+    return run
+
+
+def test_a_json_catalogue_becomes_rows(catalogue):
+    mug = {"id": 1, "title": "Mug ☕", "price": 3.5, "category": "kitchen", "rating": RATED}
+    shop = catalogue(as_json([mug, {"id": 2, "title": None, "price": "free"}]))
 
     assert shop.valid("item_id", "title", "category_id", "price", "rating", "rating_count") == [
         ("1", "Mug ☕", "kitchen", 3.5, 4.0, 9)
     ]
     assert [(line, rules) for line, rules, _ in shop.aside()] == [(2, "TYPE-PRICE")]
     assert shop.valid("occurred_us") == [NOW_US]
+
+
+@pytest.mark.parametrize(
+    ("body", "title"),
+    [
+        (b'[{"id": 1, "title": "half \\ud83d"}]', "half ?"),
+        (b'[{"id": 1, "title": "a\\u0000b"}]', "a\0b"),
+        (b'[{"id": 1, "title": "Mug", "ID": 2, "_file": 3}]', "Mug"),
+        (b'[{"id": 1, "title": ["big", "mug"]}]', '["big", "mug"]'),
+    ],
+)
+def test_odd_values_of_a_json_catalogue_are_no_fault_of_the_program(catalogue, body, title):
+    assert catalogue(body).valid("item_id", "title") == [("1", title)]
 
 
 def test_a_late_clock_is_measured_against_the_arrival_not_today(shop):

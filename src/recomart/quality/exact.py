@@ -240,10 +240,17 @@ def read_objects(data: bytes, items_key: str | None) -> list[dict[str, str | Non
 
 
 def _flat(item: dict[str, object], above: str = "") -> Iterator[tuple[str, str | None]]:
-    for name, value in item.items():
+    for key, value in item.items():
+        name = above + _sound(key)
         if isinstance(value, dict):
-            yield from _flat(value, f"{above}{name}.")
-        elif value is None or isinstance(value, str):
-            yield above + name, value
+            yield from _flat(value, f"{name}.")
+        elif value is None:
+            yield name, None
         else:
-            yield above + name, json.dumps(value, ensure_ascii=False)
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            yield name, _sound(text)
+
+
+def _sound(text: str) -> str:
+    """Replace half characters, which JSON can escape but no file can hold, by question marks."""
+    return text.encode("utf-8", "replace").decode()

@@ -85,7 +85,9 @@ def open_raw(number: int, entry: FileEntry, path: Path, source: Source) -> RawFi
             header = read_header(stream, source.dialect)
     elif isinstance(source, RestSource):
         found = read_objects(path.read_bytes(), source.items_key) or []
-        by_name = {name.lower(): name for one in found for name in one}  # as SQL tells names apart
+        by_name: dict[str, str] = {}
+        for name in (name for one in found for name in one):
+            by_name.setdefault(name.lower(), name)  # SQL does not tell Id from id: the first wins
         header = tuple(sorted(by_name.values()))
     return RawFile(number, entry, path, header)
 
