@@ -14,7 +14,7 @@ from recomart.preparation.events import TAIL
 from recomart.vocabulary import DAY_US
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from pydantic import JsonValue
 
@@ -99,30 +99,6 @@ def days_of(events: Iterable[Manifest], attributes: Iterable[FileEntry], common:
         )
         for day in sorted(files)
     ]
-
-
-def split_by_day(batches: pa.RecordBatchReader) -> Iterator[tuple[int, pa.Table]]:
-    """Cut batches that are sorted by the column `day` into one table a day.
-
-    Holds one day and one batch in memory.
-    """
-    held: list[pa.RecordBatch] = []
-    current: int | None = None
-    for batch in batches:
-        start = 0
-        while start < batch.num_rows:
-            days = batch.column("day")
-            day = days[start].as_py()
-            if day != current and current is not None:
-                yield current, pa.Table.from_batches(held, batches.schema)
-                held = []
-            current = day
-            later = pc.index(pc.equal(days.slice(start), day), value=False).as_py()
-            length = batch.num_rows - start if later < 0 else later
-            held.append(batch.slice(start, length))
-            start += length
-    if current is not None:
-        yield current, pa.Table.from_batches(held, batches.schema)
 
 
 def details_of(day: Day, table: pa.Table, gap: int) -> dict[str, JsonValue]:

@@ -10,9 +10,10 @@ import pyarrow as pa
 
 from recomart.errors import SettingsError
 from recomart.lake import hash_of
+from recomart.lake.streams import split_by
 from recomart.preparation.catalogue import catalogue_of
 from recomart.preparation.categories import tree_of
-from recomart.preparation.days import Day, days_of, details_of, split_by_day
+from recomart.preparation.days import Day, days_of, details_of
 from recomart.preparation.events import TAIL, gap_us, prepared, tail_of, union
 from recomart.preparation.history import (
     HISTORY,
@@ -173,7 +174,7 @@ class PreparedDays:
         within = events.filter(events.occurred_us >= first, events.occurred_us < last)
         rows = prepared(within, self.attributes, self._tail(run[0]), self.settings)
         by_number = {day.number: day for day in run}
-        for number, table in split_by_day(self.bench.stream(rows)):
+        for number, table in split_by(self.bench.stream(rows), "day"):
             day = by_number[number]
             self.draft.add_table(
                 table.to_reader(),
