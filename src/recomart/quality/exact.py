@@ -87,7 +87,7 @@ def read_header(stream: IO[bytes], dialect: CsvDialect) -> tuple[str, ...] | Non
         values = split(text, dialect.delimiter, dialect.quote)
     except (UnicodeDecodeError, StrayQuote):
         return None
-    if values is None:
+    if values is None or "\r" in text.rstrip("\r\n"):
         return None
     return _unique([value.strip() for value in values])
 
@@ -101,10 +101,13 @@ def _unique(names: list[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def read_records(stream: IO[bytes], dialect: CsvDialect, n_columns: int) -> Iterator[Record]:
+def read_records(
+    stream: IO[bytes], dialect: CsvDialect, n_columns: int, *, has_header: bool = True
+) -> Iterator[Record]:
     """Yield every row after the header, and every line that is no row, in the file's order."""
     lines = Lines(stream)
-    lines.take()
+    if has_header:
+        lines.take()
     while (line := lines.take()) is not None:
         if line.strip(b"\r\n"):
             yield _record(line, lines, dialect, n_columns)

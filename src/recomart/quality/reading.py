@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from recomart.lake.packed import open_unpacked
 from recomart.quality.exact import Record, read_header, read_objects, read_records
+from recomart.quality.mapping import plan
 from recomart.settings import CsvSource, RestSource
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class RawFile:
 def open_raw(number: int, entry: FileEntry, path: Path, source: Source) -> RawFile:
     """Look at a raw file's header; None where it has none."""
     header: tuple[str, ...] | None = None
-    if isinstance(source, CsvSource) and not entry.details["fault"]:
+    if isinstance(source, CsvSource):
         with open_unpacked(path, str(entry.details["compression"])) as stream:
             header = read_header(stream, source.dialect)
     elif isinstance(source, RestSource):
@@ -185,15 +186,18 @@ def _records(file: RawFile, source: Source) -> Iterator[Record]:
     if isinstance(source, RestSource):
         yield from _objects(file, source)
         return
-    fault = file.entry.details["fault"]
-    if file.header is None and not fault and not file.entry.details["unpacked_bytes"]:
-        return  # an empty file: no header, no rows, nothing lost
     with open_unpacked(file.path, file.compression) as stream:
-        for record in read_records(stream, source.dialect, len(file.header or ())):
-            if file.header is None and not record.rule:
+        n_columns, has_header = len(file.header or ()), _is_header(file.header, source)
+        for record in read_records(stream, source.dialect, n_columns, has_header=has_header):
+            if file.header is None and record.rule in {"", "FILE-RAGGED"}:
                 yield record._replace(values=(), rule="FILE-COLUMNS")
             else:
                 yield record
+
+
+def _is_header(names: Sequence[str] | None, source: CsvSource) -> bool:
+    """Tell whether a first line names columns, any that is of use: otherwise it is a row, too."""
+    return any(column.source for column in plan(source, names or ()).values())
 
 
 def _objects(file: RawFile, source: RestSource) -> Iterator[Record]:
