@@ -27,18 +27,25 @@ _THURSDAY = 3  # 1970-01-01, where Monday is 0
 
 
 def prepared(
-    events: Table, attributes: Table | None, tail: Table, settings: PreparationSettings
+    events: Table,
+    attributes: Table | None,
+    tail: Table,
+    settings: PreparationSettings,
+    *,
+    may_double: bool = True,
 ) -> Table:
     """Turn valid events of some days into prepared ones, in order.
 
     events      EVENT_COLUMNS of whole days; the days in between have no events
     attributes  item_history of the catalogue, or None where no source tells any
     tail        columns `TAIL`: the sessions still open when the first of the days began
+    may_double  the same event may have come from two sources; within one it cannot have
 
     Returns PREPARED_COLUMNS, by (occurred_us, event_id); days do not influence each
     other but through sessions.
     """
-    single = without_doubles(on_calendar(events))
+    placed = on_calendar(events)
+    single = without_doubles(placed) if may_double else placed
     known = single if attributes is None else with_attributes(single, attributes)
     seated = in_sessions(known, tail, gap_us(settings))
     strength = seated.event_type.cases(

@@ -172,7 +172,13 @@ class PreparedDays:
             return
         first, last = run[0].number * DAY_US, (run[-1].number + 1) * DAY_US
         within = events.filter(events.occurred_us >= first, events.occurred_us < last)
-        rows = prepared(within, self.attributes, self._tail(run[0]), self.settings)
+        rows = prepared(
+            within,
+            self.attributes,
+            self._tail(run[0]),
+            self.settings,
+            may_double=len(self.inputs.events) > 1,
+        )
         by_number = {day.number: day for day in run}
         for number, table in split_by(self.bench.stream(rows), "day"):
             day = by_number[number]
