@@ -33,9 +33,13 @@ def read(name: str) -> csr_array:
 
 
 def hold_out(train: csr_array, share: float, seed: int) -> tuple[csr_array, csr_array]:
-    """Part each user's items at random, as train and test were parted, into kept and held out."""
+    """Hold a share of each user's items out at random, rounded, but never all: (kept, held)."""
     entries = train.tocoo()
-    is_held = np.random.default_rng(seed).random(entries.nnz) < share
+    drawn = np.random.default_rng(seed).random(entries.nnz)
+    order = np.lexsort((drawn, entries.row))
+    place = np.empty(entries.nnz, dtype=np.int64)
+    place[order] = np.arange(entries.nnz) - np.repeat(train.indptr[:-1], np.diff(train.indptr))
+    is_held = place < np.round(share * np.diff(train.indptr))[entries.row]
     kept, held = (
         csr_array((entries.data[part], (entries.row[part], entries.col[part])), shape=train.shape)
         for part in (~is_held, is_held)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Judge = Callable[[NDArray[np.float32], NDArray[np.float32]], dict[str, float]]
 
 SIZE, ALPHA0, LAMBDA, NU = 512, 0.02, 0.003, 1.0
-EPOCHS = {"irspack": 16, "implicit": 10, "recomart": 3}
+EPOCHS = {"irspack": 5, "implicit": 5, "recomart": 3}
 EVERY = 3
 
 
