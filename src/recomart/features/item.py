@@ -17,6 +17,7 @@ from recomart.features.definition import (
     ratio,
     within,
 )
+from recomart.features.encoders import UNKNOWN
 from recomart.vocabulary import ADD_TO_CART, CANCEL, DAY_US, VIEW
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ def features(settings: FeatureSettings) -> tuple[Feature, ...]:
 def of(inputs: Inputs) -> Table:
     """Compute the view in one pass over the events, joined with what the catalogue knows."""
     items = _with_ratios(_from_events(inputs), inputs.at_us)
-    return items.left_join(_from_catalogue(inputs), "item_id").drop("item_id_right")
+    joined = items.left_join(_from_catalogue(inputs), "item_id").drop("item_id_right")
+    return joined.mutate(category_code=joined.category_code.fill_null(UNKNOWN))
 
 
 def _from_events(inputs: Inputs) -> Table:

@@ -45,12 +45,12 @@ def load_warehouse(bench: Workbench) -> None:
         manifest = bench.lake.latest(view.name)
         statement = create_statement(view, bench.settings.features)
         if not is_loaded(path, view.name, manifest.version, statement):
-            _stage(bench, path, view, manifest)
-            _swap(path, view, manifest, statement)
+            staging = _stage(bench, path, manifest)
+            _swap(path, view, manifest, statement, staging)
             bench.log.info("view_loaded", view=view.name, rows=manifest.rows)
 
 
-def create_statement(view: FeatureView, settings: FeatureSettings, name: str = "") -> str:
+def create_statement(view: FeatureView, settings: FeatureSettings) -> str:
     """Return the documented DDL of a view's table; every name comes from its definition."""
     says = {feature.name: feature.says for feature in view.features(settings)}
     lines = [
@@ -61,7 +61,7 @@ def create_statement(view: FeatureView, settings: FeatureSettings, name: str = "
     keys = ", ".join(view.keys)
     body = "\n".join(lines)
     return (
-        f"CREATE TABLE {name or view.name} ( -- {view.says}; version {view.version}\n"
+        f"CREATE TABLE {view.name} ( -- {view.says}; version {view.version}\n"
         f"{body}\n    PRIMARY KEY ({keys})\n) WITHOUT ROWID"
     )
 
@@ -75,12 +75,19 @@ def is_loaded(path: Path, view: str, version: str, statement: str) -> bool:
     return bool(found == (version, statement))
 
 
-def _stage(bench: Workbench, path: Path, view: FeatureView, manifest: Manifest) -> None:
-    """Load the rows into a table of their own, in bulk."""
+def _stage(bench: Workbench, path: Path, manifest: Manifest) -> Path:
+    """Load the rows in bulk into a database of their own beside the warehouse.
+
+    The bulk loader brings an SQLite of its own; two of them on one file in one process would undo
+    each other's locks.
+    """
+    staging = path.with_name(f"{path.name}.staging")
+    staging.unlink(missing_ok=True)
     rows = bench.stream(bench.open_files(manifest.files, manifest))
-    with adbc.connect(str(path)) as con, con.cursor() as cursor:
-        cursor.adbc_ingest(f"_new_{view.name}", _plain(rows), mode="replace")
+    with adbc.connect(str(staging)) as con, con.cursor() as cursor:
+        cursor.adbc_ingest("staged", _plain(rows), mode="create")
         con.commit()
+    return staging
 
 
 def _plain(rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
@@ -91,21 +98,21 @@ def _plain(rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
     return pa.RecordBatchReader.from_batches(schema, (batch.cast(schema) for batch in rows))
 
 
-def _swap(path: Path, view: FeatureView, manifest: Manifest, statement: str) -> None:
+def _swap(path: Path, view: FeatureView, manifest: Manifest, statement: str, staging: Path) -> None:
     """Put the staged rows into the view's table, all at once."""
-    name, staged = view.name, f"_new_{view.name}"
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     with closing(sqlite3.connect(path, isolation_level=None)) as con:
+        con.execute("ATTACH ? AS staging", (str(staging),))
         con.execute("BEGIN IMMEDIATE")
-        con.execute(f"DROP TABLE IF EXISTS {name}")
+        con.execute(f"DROP TABLE IF EXISTS {view.name}")
         con.execute(statement)
-        con.execute(f"INSERT INTO {name} SELECT * FROM {staged}")  # noqa: S608 - names of definitions
-        con.execute(f"DROP TABLE {staged}")
+        con.execute(f"INSERT INTO {view.name} SELECT * FROM staging.staged")  # noqa: S608
         con.execute(
             "INSERT OR REPLACE INTO _loads VALUES (?, ?, ?, ?, ?)",
-            (name, manifest.version, statement, manifest.rows, now),
+            (view.name, manifest.version, statement, manifest.rows, now),
         )
         con.execute("COMMIT")
+    staging.unlink()
 
 
 def read_features(path: Path, view: str, keys: Sequence[tuple[str, ...]]) -> list[dict[str, Any]]:

@@ -1,0 +1,215 @@
+"""The feature stage and its warehouse: whole, repeatable, and safe to kill."""
+
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+
+import pytest
+
+from recomart.engines import connect
+from recomart.errors import ArtefactError, NotFoundError
+from recomart.features.encoders import UNKNOWN, Encoders, fit_encoders
+from recomart.features.stage import build_features
+from recomart.features.views import VIEWS
+from recomart.features.warehouse import create_statement, load_warehouse, read_features
+from recomart.settings import EngineSettings, FeatureSettings
+from recomart.vocabulary import PREPARED_COLUMNS
+from tests.features.shop import AT_US, CATEGORIES, HISTORY, event, table, version
+
+KINDS = ["view", "view", "add_to_cart", "purchase", "cancel", "rate"]
+
+
+def shop_events(n=400):
+    return [
+        event(
+            number,
+            f"u{number * 7 % 23}",
+            f"i{number * 5 % 17}",
+            KINDS[number % 6],
+            number % 37 + number / 1000,
+            price=float(number % 9) + 0.1,
+            category_id=f"c{number % 3}",
+            rating=4.0 if number % 6 == 5 else None,
+        )
+        for number in range(1, n)
+    ]
+
+
+@pytest.fixture
+def prepared(make_bench):
+    def prepared(events=None, **options):
+        bench = make_bench("features", **options)
+        bench.write("events", table(events or shop_events(), PREPARED_COLUMNS))
+        bench.write("catalogue", table([], {"item_id": "string"}))
+        bench.write("categories", table([], CATEGORIES))
+        bench.write("item_history", table([version("i1", 90, 2.0, "c1")], HISTORY))
+        return bench
+
+    return prepared
+
+
+@pytest.fixture
+def built(prepared):
+    bench = prepared()
+    build_features(bench)
+    return bench
+
+
+def test_every_view_is_written_with_the_moment_it_is_of(built):
+    newest = max(row["occurred_us"] for row in shop_events())
+
+    for name in VIEWS:
+        assert built.lake.latest(name).details == {"at_us": newest + 1}
+
+
+def test_users_and_items_count_the_same_interactions(built):
+    counts = [
+        built.con.to_pyarrow(built.read(name).total_interactions.sum()).as_py()
+        for name in ("user_features", "item_features")
+    ]
+    pairs = built.con.to_pyarrow(built.read("user_item_features").interaction_count.sum()).as_py()
+    kept = [row for row in shop_events() if row["event_type"] not in {"cancel", "rate"}]
+
+    assert counts == [len(kept), len(kept)]
+    assert pairs == len(kept)
+
+
+def test_the_same_events_give_the_same_bytes_on_one_thread_or_two(prepared, tmp_path):
+    versions = []
+    for threads in (1, 2):
+        bench = prepared(folder=tmp_path / str(threads))
+        object.__setattr__(bench, "con", connect(EngineSettings(threads=threads), tmp_path / "s"))
+        build_features(bench)
+        versions.append([bench.lake.latest(name).version for name in VIEWS])
+
+    assert versions[0] == versions[1]
+
+
+def test_encoders_are_kept_and_read_again(built):
+    stored = Encoders.from_json(built.lake.read("encoders", "encoders.json"))
+
+    assert stored.categories == {"c0": 1, "c1": 2, "c2": 3}
+    assert (stored.price_min, stored.price_max) == (0.1, 8.1)
+
+
+def test_encoders_know_the_past_only():
+    events = table(shop_events(), PREPARED_COLUMNS)
+    early = fit_encoders(events, min(row["occurred_us"] for row in shop_events()))
+
+    assert early.categories == {}
+    assert early.price_min is None
+
+
+@pytest.mark.parametrize("data", [b"{}", b"no", b'{"format": 2}'])
+def test_other_encoders_are_refused(data):
+    with pytest.raises(ArtefactError):
+        Encoders.from_json(data)
+
+
+def test_an_unknown_category_has_the_code_of_unknown():
+    encoders = Encoders(fitted_before_us=AT_US, categories={"a": 1}, price_min=None, price_max=None)
+    codes = table([{"c": "a"}, {"c": "zzz"}, {"c": None}], {"c": "string"})
+    found = codes.select(code=encoders.category_code(codes.c)).to_pyarrow()["code"].to_pylist()
+
+    assert found == [1, UNKNOWN, UNKNOWN]
+
+
+def warehouse(bench):
+    return bench.loaded.path(bench.settings.paths.warehouse)
+
+
+def test_the_warehouse_holds_every_view_and_loads_a_version_once(built):
+    load_warehouse(built)
+    with closing(sqlite3.connect(warehouse(built))) as con:
+        before = con.execute("SELECT * FROM _loads ORDER BY view").fetchall()
+        users = con.execute("SELECT count(*) FROM user_features").fetchone()[0]
+    load_warehouse(built)
+    with closing(sqlite3.connect(warehouse(built))) as con:
+        after = con.execute("SELECT * FROM _loads ORDER BY view").fetchall()
+
+    assert before == after
+    assert {row[0] for row in before} == set(VIEWS)
+    assert users == built.lake.latest("user_features").rows
+
+
+def test_a_new_version_replaces_the_old_rows(built, prepared):
+    load_warehouse(built)
+    fewer = prepared(shop_events(50))
+    build_features(fewer)
+    load_warehouse(fewer)
+
+    with closing(sqlite3.connect(warehouse(fewer))) as con:
+        found = con.execute("SELECT sum(interaction_count) FROM user_item_features").fetchone()[0]
+    assert found == sum(r["event_type"] not in {"cancel", "rate"} for r in shop_events(50))
+
+
+def test_rows_are_read_by_key(built):
+    load_warehouse(built)
+    rows = read_features(warehouse(built), "user_item_features", [("u7", "i5"), ("no", "body")])
+
+    assert [(row["user_id"], row["item_id"]) for row in rows] == [("u7", "i5")]
+
+
+def test_a_view_nobody_defined_is_not_read(built):
+    load_warehouse(built)
+
+    with pytest.raises(NotFoundError, match="Did you mean 'user_features'"):
+        read_features(warehouse(built), "user_feature", [("u1",)])
+
+
+@pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
+def test_the_schema_says_what_each_column_is(view):
+    statement = create_statement(view, FeatureSettings())
+
+    for feature in view.features(FeatureSettings()):
+        assert f"{feature.name} " in statement
+        assert feature.says in statement
+    assert f"PRIMARY KEY ({', '.join(view.keys)})" in statement
+
+
+LOAD = """
+import sqlite3, sys, time
+from pathlib import Path
+from recomart.engines import connect
+from recomart.features import warehouse
+from recomart.lake import Lake, LocalObjects, Workbench
+from recomart.settings import EngineSettings, Loaded, Settings
+root = Path(sys.argv[1])
+bench = Workbench(
+    Lake(LocalObjects(root / "lake")), connect(EngineSettings(), root / "s"),
+    Loaded(Settings(), root), "features", "r2", 0,
+)
+real = sqlite3.connect
+class Slow(sqlite3.Connection):
+    def execute(self, sql, *more):
+        if sql.startswith("COMMIT"):
+            print("in the middle", flush=True)
+            time.sleep(30)
+        return super().execute(sql, *more)
+warehouse.sqlite3.connect = lambda *a, **k: real(*a, factory=Slow, **k)
+warehouse.load_warehouse(bench)
+"""
+
+
+def test_a_load_that_is_killed_leaves_the_old_rows(built, prepared, tmp_path):
+    load_warehouse(built)
+    fewer = prepared(shop_events(50))
+    build_features(fewer)
+    with subprocess.Popen(
+        [sys.executable, "-c", LOAD, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    ) as loading:
+        assert loading.stdout.readline() == "in the middle\n"
+        loading.send_signal(signal.SIGKILL)
+    with closing(sqlite3.connect(warehouse(built))) as con:
+        found = con.execute("SELECT count(*) FROM user_features").fetchone()[0]
+    assert found == 23
+
+    began = time.perf_counter()
+    load_warehouse(fewer)
+    with closing(sqlite3.connect(warehouse(built))) as con:
+        found = con.execute("SELECT count(*) FROM user_features").fetchone()[0]
+    assert found == fewer.lake.latest("user_features").rows
+    assert time.perf_counter() - began < 20
