@@ -79,6 +79,7 @@ class Canvas:
 def _for_page(svg: str, says: str) -> str:
     """Drop the prologue, let the page's colours in, and say what the picture shows."""
     svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     for colour, name in _CSS.items():
         svg = svg.replace(colour, f"var({name}, {colour})")
     svg = re.sub(r'(<svg [^>]*?)width="[^"]*" height="[^"]*"', r"\1", svg, count=1)
