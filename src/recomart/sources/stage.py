@@ -81,9 +81,9 @@ class Intake:
             self.bench.log.warning("known_file_skipped", file=found.name, same_as=twin.partition)
             return
         n_rows = max(facts.lines + (not facts.final_newline) - 1, 0)
-        details = {
+        details: dict[str, JsonValue] = {
             "name": found.name,
-            "known_as": [list(stamp)],
+            "known_as": [[*stamp]],
             "date": found.date,
             "ingested_us": self.bench.now_us,
             **facts.as_details(),
