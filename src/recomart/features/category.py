@@ -9,9 +9,11 @@ import ibis
 from recomart.features.definition import (
     Feature,
     FeatureView,
+    attach,
     count_of,
     is_interaction,
     is_kind,
+    mean_of,
     net_purchases,
     ratio,
     within,
@@ -44,19 +46,18 @@ def of(inputs: Inputs) -> Table:
     """Compute the view for every category of the tree, those without events included."""
     e = inputs.events.filter(inputs.events.category_id.notnull())
     counted = is_interaction(e)
-    found = e.group_by("category_id").aggregate(
+    found = e.group_by(inputs.by("category_id")).aggregate(
         n_items=e.item_id.nunique(where=counted),
         total_interactions=count_of(e, counted),
-        interactions_7d=count_of(e, counted & within(e, inputs.at_us, 7)),
+        interactions_7d=count_of(e, counted & within(e, inputs.moment(e), 7)),
         n_views=count_of(e, is_kind(e, VIEW)),
         n_purchases=net_purchases(e),
-        mean_price=e.price.mean(where=counted),
+        mean_price=mean_of(e, "price", counted),
     )
-    tree = inputs.categories
-    joined = tree.left_join(found, "category_id").drop("category_id_right")
+    joined = attach(inputs.at_each(inputs.categories), found, inputs.by("category_id"))
     counts = ("n_items", "total_interactions", "interactions_7d", "n_views", "n_purchases")
     joined = joined.mutate(**{name: joined[name].fill_null(0) for name in counts})
-    siblings = joined.total_interactions.sum().over(ibis.window(group_by="parent_id"))
+    siblings = joined.total_interactions.sum().over(ibis.window(group_by=inputs.by("parent_id")))
     return joined.mutate(
         conversion_to_purchase=ratio(joined.n_purchases, joined.n_views),
         share_among_siblings=ratio(joined.total_interactions, siblings),

@@ -9,12 +9,16 @@ import ibis
 from recomart.features.definition import (
     Feature,
     FeatureView,
+    attach,
     count_of,
     days_between,
     is_interaction,
     is_kind,
+    mean_of,
     net_purchases,
+    rating_variance,
     ratio,
+    score_of,
     within,
 )
 from recomart.features.encoders import UNKNOWN
@@ -61,26 +65,27 @@ def features(settings: FeatureSettings) -> tuple[Feature, ...]:
 
 def of(inputs: Inputs) -> Table:
     """Compute the view in one pass over the events, joined with what the catalogue knows."""
-    items = _with_ratios(_from_events(inputs), inputs.at_us)
-    joined = items.left_join(_from_catalogue(inputs), "item_id").drop("item_id_right")
+    items = _with_ratios(inputs, _from_events(inputs))
+    joined = attach(items, _from_catalogue(inputs), inputs.by("item_id"))
     return joined.mutate(category_code=joined.category_code.fill_null(UNKNOWN))
 
 
 def _from_events(inputs: Inputs) -> Table:
-    e, at_us = inputs.events, inputs.at_us
+    e = inputs.events
+    at_us = inputs.moment(e)
     counted = is_interaction(e)
     two_weeks = counted & within(e, at_us, 14) & ~within(e, at_us, 7)
-    return e.group_by("item_id").aggregate(
+    return e.group_by(inputs.by("item_id")).aggregate(
         total_interactions=count_of(e, counted),
-        total_interaction_score=e.strength.sum(),
+        total_interaction_score=score_of(e),
         distinct_users=e.user_id.nunique(where=counted),
         n_views=count_of(e, is_kind(e, VIEW)),
         n_carts=count_of(e, is_kind(e, ADD_TO_CART)),
         n_purchases=net_purchases(e),
         n_cancels=count_of(e, is_kind(e, CANCEL)),
-        avg_rating=e.rating.mean(),
+        avg_rating=mean_of(e, "rating"),
         n_ratings=e.rating.count(),
-        var_rating=e.rating.var(how="pop"),
+        var_rating=rating_variance(e),
         last_us=e.occurred_us.max(),
         first_us=e.occurred_us.min(),
         last_week=count_of(e, counted & within(e, at_us, 7)),
@@ -92,8 +97,9 @@ def _from_events(inputs: Inputs) -> Table:
     )
 
 
-def _with_ratios(items: Table, at_us: int) -> Table:
-    rising = ibis.window(order_by="distinct_users")
+def _with_ratios(inputs: Inputs, items: Table) -> Table:
+    rising = ibis.window(group_by=inputs.by(), order_by="distinct_users")
+    at_us = inputs.moment(items)
     weeks = (items.last_week + 1).cast("float64") / (items.week_before + 1).cast("float64")
     return items.mutate(
         avg_interaction_score=ratio(items.total_interaction_score, items.total_interactions),
@@ -109,15 +115,13 @@ def _with_ratios(items: Table, at_us: int) -> Table:
 
 def _from_catalogue(inputs: Inputs) -> Table:
     """Return prices and categories as they were just before the moment."""
-    now = _as_of(inputs.history, inputs.at_us - 1)
-    week_ago = _as_of(inputs.history, inputs.at_us - 1 - 7 * DAY_US).select(
-        "item_id", price_before="price"
-    )
-    mean = now.group_by("category_id").aggregate(mean_price=now.price.mean())
-    joined = now.left_join(mean, "category_id").drop("category_id_right")
-    joined = joined.left_join(week_ago, "item_id").drop("item_id_right")
+    now = _held(inputs, 1)
+    week_ago = _held(inputs, 1 + 7 * DAY_US).rename(price_before="price").drop("category_id")
+    mean = now.group_by(inputs.by("category_id")).aggregate(mean_price=mean_of(now, "price"))
+    joined = attach(now, mean, inputs.by("category_id"))
+    joined = attach(joined, week_ago, inputs.by("item_id"))
     return joined.select(
-        "item_id",
+        *inputs.by("item_id"),
         "price",
         price_normalised=inputs.encoders.scaled_price(joined.price),
         price_relative_to_category=ratio(joined.price, joined.mean_price),
@@ -126,9 +130,12 @@ def _from_catalogue(inputs: Inputs) -> Table:
     )
 
 
-def _as_of(history: Table, at_us: int) -> Table:
-    held = (history.valid_from_us <= at_us) & (history.valid_to_us > at_us)
-    return history.filter(held).select("item_id", "price", "category_id")
+def _held(inputs: Inputs, before_us: int) -> Table:
+    """Return the prices and categories that held so many µs before the moment."""
+    history = inputs.at_each(inputs.history)
+    then = inputs.moment(history) - before_us
+    held = history.filter((history.valid_from_us <= then) & (history.valid_to_us > then))
+    return held.select(*inputs.by("item_id"), "price", "category_id")
 
 
 ITEM = FeatureView(

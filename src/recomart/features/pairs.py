@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from recomart.features.definition import Feature, FeatureView, is_interaction
+from recomart.features.definition import DECIMALS, Feature, FeatureView, attach, is_interaction
 
 if TYPE_CHECKING:
     from ibis.expr.types import Table
@@ -30,32 +30,37 @@ def features(_: FeatureSettings) -> tuple[Feature, ...]:
 def of(inputs: Inputs) -> Table:
     """Pair the items of each session; keep the closest for each item, ties by id."""
     e = inputs.events.filter(is_interaction(inputs.events))
-    met = e.group_by(["session_id", "item_id"]).aggregate(first=e.session_position.min())
-    by_place = ibis.window(group_by="session_id", order_by=[met.first, met.item_id])
+    met = e.group_by(inputs.by("session_id", "item_id")).aggregate(first=e.session_position.min())
+    by_place = ibis.window(group_by=inputs.by("session_id"), order_by=[met.first, met.item_id])
     met = met.mutate(nth=ibis.row_number().over(by_place))
-    met = met.filter(met.nth < MOST_ITEMS).select("session_id", "item_id")
+    met = met.filter(met.nth < MOST_ITEMS).select(*inputs.by("session_id", "item_id"))
     other = met.view()
-    both = met.join(other, [met.session_id == other.session_id, met.item_id != other.item_id])
-    both = both.select(item_id=met.item_id, other_item_id=other.item_id)
-    pairs = both.group_by(["item_id", "other_item_id"]).aggregate(together=both.count())
-    alone = met.group_by("item_id").aggregate(sessions=met.count())
-    pairs = _with_sizes(pairs, alone)
+    same = [met[key] == other[key] for key in inputs.by("session_id")]
+    both = met.join(other, [*same, met.item_id != other.item_id])
+    moment = {key: met[key] for key in inputs.by()}
+    both = both.select(**moment, item_id=met.item_id, other_item_id=other.item_id)
+    pairs = both.group_by(inputs.by("item_id", "other_item_id")).aggregate(together=both.count())
+    alone = met.group_by(inputs.by("item_id")).aggregate(sessions=met.count())
+    pairs = _with_sizes(inputs, pairs, alone)
     best = ibis.window(
-        group_by="item_id",
+        group_by=inputs.by("item_id"),
         order_by=[pairs.cosine.desc(), pairs.together.desc(), pairs.other_item_id],
     )
     ranked = pairs.mutate(place=ibis.row_number().over(best) + 1)
     return ranked.filter(ranked.place <= inputs.settings.pairs_per_item)
 
 
-def _with_sizes(pairs: Table, alone: Table) -> Table:
+def _with_sizes(inputs: Inputs, pairs: Table, alone: Table) -> Table:
     """Add the cosine, from how many sessions each of the two items stands in."""
-    mine = alone.select("item_id", sessions_of_item="sessions")
-    its = alone.select(other_item_id="item_id", sessions_of_other="sessions")
-    joined = pairs.inner_join(mine, "item_id").inner_join(its, "other_item_id")
+    mine = alone.rename(sessions_of_item="sessions")
+    its = alone.rename(other_item_id="item_id", sessions_of_other="sessions")
+    joined = attach(pairs, mine, inputs.by("item_id"))
+    joined = attach(joined, its, inputs.by("other_item_id"))
     sizes = (joined.sessions_of_item * joined.sessions_of_other).cast("float64").sqrt()
     return joined.select(
-        "item_id", "other_item_id", "together", cosine=(joined.together / sizes).round(9)
+        *inputs.by("item_id", "other_item_id"),
+        "together",
+        cosine=(joined.together / sizes).round(DECIMALS),
     )
 
 

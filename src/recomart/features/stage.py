@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from recomart.features.definition import Inputs, known_before
+import ibis
+
+from recomart.features.definition import SEEN, Inputs, known_before
 from recomart.features.encoders import fit_encoders
 from recomart.features.views import VIEWS
 
@@ -13,9 +15,10 @@ if TYPE_CHECKING:
 
 
 def build_features(bench: Workbench) -> None:
-    """Write `encoders` and every view as of just after the newest event that had arrived."""
-    events = bench.read("events")
-    newest = bench.con.to_pyarrow(events.occurred_us.max().name("newest")).as_py()
+    """Write `encoders` and every view as of the moment at which the newest event was known."""
+    events = bench.read("events").select(*SEEN)
+    known_at = ibis.greatest(events.occurred_us, events.arrived_us)
+    newest = bench.con.to_pyarrow(known_at.max().name("newest")).as_py()
     at_us = int(newest or 0) + 1
     names = ("events", "catalogue", "categories", "item_history")
     parents = [bench.lake.latest(name) for name in names]

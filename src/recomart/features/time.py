@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import ibis
+
 from recomart.features.definition import (
     Feature,
     FeatureView,
@@ -12,7 +14,7 @@ from recomart.features.definition import (
     is_kind,
     ratio,
 )
-from recomart.vocabulary import PURCHASE
+from recomart.vocabulary import ADD_TO_CART, PURCHASE, VIEW
 
 if TYPE_CHECKING:
     from ibis.expr.types import Table
@@ -26,6 +28,8 @@ def features(_: FeatureSettings) -> tuple[Feature, ...]:
     return (
         Feature("n_events", "int64", "interactions in this hour of the week, UTC"),
         Feature("share", "float64", "its share of all interactions"),
+        Feature("n_views", "int64", "views"),
+        Feature("n_carts", "int64", "times something was put into a cart"),
         Feature("n_purchases", "int64", "purchases"),
     )
 
@@ -33,10 +37,14 @@ def features(_: FeatureSettings) -> tuple[Feature, ...]:
 def of(inputs: Inputs) -> Table:
     """Compute the view in one pass over the events."""
     e = inputs.events.filter(is_interaction(inputs.events))
-    hours = e.group_by(["day_of_week", "hour"]).aggregate(
-        n_events=e.count(), n_purchases=count_of(e, is_kind(e, PURCHASE))
+    hours = e.group_by(inputs.by("day_of_week", "hour")).aggregate(
+        n_events=e.count(),
+        n_views=count_of(e, is_kind(e, VIEW)),
+        n_carts=count_of(e, is_kind(e, ADD_TO_CART)),
+        n_purchases=count_of(e, is_kind(e, PURCHASE)),
     )
-    return hours.mutate(share=ratio(hours.n_events, hours.n_events.sum().over()))
+    of_all = hours.n_events.sum().over(ibis.window(group_by=inputs.by()))
+    return hours.mutate(share=ratio(hours.n_events, of_all))
 
 
 TIME = FeatureView(

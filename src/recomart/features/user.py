@@ -9,15 +9,19 @@ import ibis
 from recomart.features.definition import (
     Feature,
     FeatureView,
+    attach,
     count_of,
     days_between,
     is_interaction,
     is_kind,
+    mean_of,
     net_purchases,
+    rating_variance,
     ratio,
+    score_of,
     within,
 )
-from recomart.vocabulary import CANCEL, PURCHASE
+from recomart.vocabulary import CANCEL, PURCHASE, VIEW
 
 if TYPE_CHECKING:
     from ibis.expr.types import Table
@@ -33,7 +37,7 @@ def features(settings: FeatureSettings) -> tuple[Feature, ...]:
         Feature("total_interaction_score", "float64", "sum of strengths; cancellations take away"),
         Feature("avg_interaction_score", "float64", "score / interactions"),
         Feature("distinct_items", "int64", "different items interacted with"),
-        Feature("n_sessions", "int64", "sessions"),
+        Feature("n_sessions", "int64", "sessions begun"),
         Feature("n_purchases", "int64", "purchases, less those taken back"),
         Feature("n_cancels", "int64", "purchases taken back"),
         Feature("purchase_share", "float64", "purchases / interactions"),
@@ -41,6 +45,8 @@ def features(settings: FeatureSettings) -> tuple[Feature, ...]:
         Feature("var_rating_given", "float64", "population variance of the ratings given"),
         Feature("range_rating_given", "float64", "highest less lowest rating given"),
         Feature("avg_price", "float64", "mean price of what was interacted with"),
+        Feature("avg_price_viewed", "float64", "mean price of what was viewed"),
+        Feature("avg_price_bought", "float64", "mean price of what was bought"),
         Feature("days_since_last_interaction", "float64", "days"),
         Feature("days_since_first_interaction", "float64", "days"),
         Feature("active_days", "int64", "different UTC days with an event"),
@@ -57,19 +63,22 @@ def features(settings: FeatureSettings) -> tuple[Feature, ...]:
 
 def of(inputs: Inputs) -> Table:
     """Compute the view in one pass over the events, and one over users and categories."""
-    e, at_us = inputs.events, inputs.at_us
+    e = inputs.events
+    at_us = inputs.moment(e)
     counted = is_interaction(e)
-    users = e.group_by("user_id").aggregate(
+    users = e.group_by(inputs.by("user_id")).aggregate(
         total_interactions=count_of(e, counted),
-        total_interaction_score=e.strength.sum(),
+        total_interaction_score=score_of(e),
         distinct_items=e.item_id.nunique(where=counted),
-        n_sessions=e.session_id.nunique(),
+        n_sessions=count_of(e, e.session_position == 1),
         n_purchases=net_purchases(e),
         n_cancels=count_of(e, is_kind(e, CANCEL)),
-        avg_rating_given=e.rating.mean(),
-        var_rating_given=e.rating.var(how="pop"),
+        avg_rating_given=mean_of(e, "rating"),
+        var_rating_given=rating_variance(e),
         range_rating_given=e.rating.max() - e.rating.min(),
-        avg_price=e.price.mean(where=counted),
+        avg_price=mean_of(e, "price", counted),
+        avg_price_viewed=mean_of(e, "price", is_kind(e, VIEW)),
+        avg_price_bought=mean_of(e, "price", is_kind(e, PURCHASE)),
         last_us=e.occurred_us.max(),
         first_us=e.occurred_us.min(),
         active_days=e.day.nunique(),
@@ -79,6 +88,7 @@ def of(inputs: Inputs) -> Table:
             for days in inputs.settings.windows_days
         },
     )
+    at_us = inputs.moment(users)
     users = users.mutate(
         avg_interaction_score=ratio(users.total_interaction_score, users.total_interactions),
         purchase_share=ratio(users.n_purchases, users.total_interactions),
@@ -86,21 +96,23 @@ def of(inputs: Inputs) -> Table:
         days_since_first_interaction=days_between(at_us, users.first_us),
         activity_frequency=ratio(users.total_interactions, users.active_days),
     )
-    favourite = _favourites(e.filter(counted & e.category_id.notnull()))
-    return users.left_join(favourite, "user_id").drop("user_id_right")
+    return attach(users, _favourites(inputs), inputs.by("user_id"))
 
 
-def _favourites(events: Table) -> Table:
+def _favourites(inputs: Inputs) -> Table:
     """Return the category that each user interacted with most, and its share."""
-    counts = events.group_by(["user_id", "category_id"]).aggregate(n=events.count())
-    of_user = ibis.window(group_by="user_id")
-    best_first = ibis.window(group_by="user_id", order_by=[counts.n.desc(), counts.category_id])
+    e = inputs.events.filter(is_interaction(inputs.events) & inputs.events.category_id.notnull())
+    counts = e.group_by(inputs.by("user_id", "category_id")).aggregate(n=e.count())
+    of_user = ibis.window(group_by=inputs.by("user_id"))
+    best_first = ibis.window(
+        group_by=inputs.by("user_id"), order_by=[counts.n.desc(), counts.category_id]
+    )
     ranked = counts.mutate(
         place=ibis.row_number().over(best_first), of_all=counts.n.sum().over(of_user)
     )
     best = ranked.filter(ranked.place == 0)
     return best.select(
-        "user_id",
+        *inputs.by("user_id"),
         favourite_category=best.category_id,
         favourite_category_share=ratio(best.n, best.of_all),
     )

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import ibis
+
 from recomart.features.definition import (
     Feature,
     FeatureView,
+    attach,
     count_of,
     days_between,
     is_interaction,
+    mean_of,
     net_purchases,
     ratio,
+    score_of,
 )
 
 if TYPE_CHECKING:
@@ -38,22 +43,21 @@ def features(_: FeatureSettings) -> tuple[Feature, ...]:
 def of(inputs: Inputs) -> Table:
     """Compute the view in one pass over the events, and the totals it compares with."""
     e = inputs.events
-    pairs = e.group_by(["user_id", "item_id"]).aggregate(
+    pairs = e.group_by(inputs.by("user_id", "item_id")).aggregate(
         interaction_count=count_of(e, is_interaction(e)),
-        total_interaction_score=e.strength.sum(),
-        rating=e.rating.mean(),
+        total_interaction_score=score_of(e),
+        rating=mean_of(e, "rating"),
         n_purchases=net_purchases(e),
         last_us=e.occurred_us.max(),
     )
-    users = e.group_by("user_id").aggregate(of_user=e.strength.sum())
     rated = e.filter(e.rating.notnull())
-    items = rated.group_by("item_id").aggregate(of_item=rated.rating.mean())
-    pairs = pairs.left_join(users, "user_id").drop("user_id_right")
-    pairs = pairs.left_join(items, "item_id").drop("item_id_right")
+    items = rated.group_by(inputs.by("item_id")).aggregate(of_item=mean_of(rated, "rating"))
+    pairs = attach(pairs, items, inputs.by("item_id"))
+    of_user = pairs.total_interaction_score.sum().over(ibis.window(group_by=inputs.by("user_id")))
     return pairs.mutate(
-        affinity=ratio(pairs.total_interaction_score, pairs.of_user),
+        affinity=ratio(pairs.total_interaction_score, of_user),
         rating_difference=pairs.rating - pairs.of_item,
-        days_since_last_interaction=days_between(inputs.at_us, pairs.last_us),
+        days_since_last_interaction=days_between(inputs.moment(pairs), pairs.last_us),
     )
 
 
