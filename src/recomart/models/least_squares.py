@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 GATHERED = 2**20
 """Numbers gathered at once (4 MiB): they should stay in the cache while a group is solved."""
 
+ROWS_AT_ONCE = 4096
+"""Rows of a dense product done at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ridge:
@@ -58,9 +61,9 @@ class Side:
     @classmethod
     def of(cls, vectors: NDArray[np.float32], ridge: Ridge) -> Self:
         """Turn vectors into the basis of their Gramian; scores do not change by it."""
-        values, basis = np.linalg.eigh(vectors.T @ vectors)
+        values, basis = np.linalg.eigh(_gramian(vectors))
         spectrum = ridge.unobserved_weight * np.maximum(values, 0)
-        return cls(vectors @ basis, spectrum.astype(np.float32), ridge)
+        return cls(_product(vectors, basis), spectrum.astype(np.float32), ridge)
 
     def diagonal(self, n_entries: int) -> NDArray[np.float32]:
         """Return the diagonal D for rows with `n_entries` entries."""
@@ -83,11 +86,44 @@ def first_vectors(
     level = scale_columns(scale_rows(by_user, roots[0]), roots[1])
     shape = (by_item.shape[0], size)
     drawn = np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
-    sketch = csr_array(level.T.tocsr()) @ (level @ drawn)
-    values, basis = np.linalg.eigh(sketch.T @ sketch)
+    sketch = _product(csr_array(level.T.tocsr()), _product(level, drawn))
+    values, basis = np.linalg.eigh(_gramian(sketch))
     strong = np.maximum(values, max(float(values[-1]) * 1e-7, 1e-30))  # about singular value ** 4
-    vectors: NDArray[np.float32] = sketch @ (basis * strong ** (-0.5 + 0.125)).astype(np.float32)
+    vectors = _product(sketch, (basis * strong ** (-0.5 + 0.125)).astype(np.float32))
     return vectors * np.sqrt(np.diff(by_item.indptr)).astype(np.float32)[:, None]
+
+
+def _product(
+    left: csr_array | NDArray[np.float32], right: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return ``left @ right``, with the rows of `left` spread over the cores."""
+    product = np.empty((left.shape[0], right.shape[1]), dtype=np.float32)
+
+    def fill(rows: slice) -> None:
+        """Multiply some rows."""
+        product[rows] = left[rows] @ right
+
+    spread(fill, _row_slices(left.shape[0]))
+    return product
+
+
+def _gramian(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return ``vectors.T @ vectors``, summed over rows in a fixed order."""
+    slices = _row_slices(len(vectors))
+    parts: list[NDArray[np.float32]] = [np.empty(0, dtype=np.float32)] * len(slices)
+
+    def fill(place: int) -> None:
+        """Multiply some rows with themselves."""
+        parts[place] = vectors[slices[place]].T @ vectors[slices[place]]
+
+    spread(fill, range(len(slices)))
+    total: NDArray[np.float32] = np.sum(parts, axis=0, dtype=np.float32)
+    return total
+
+
+def _row_slices(n_rows: int) -> list[slice]:
+    """Cut rows into slices of at most `ROWS_AT_ONCE`, at least one."""
+    return [slice(at, at + ROWS_AT_ONCE) for at in range(0, max(n_rows, 1), ROWS_AT_ONCE)]
 
 
 def solve(weights: csr_array, side: Side) -> NDArray[np.float32]:

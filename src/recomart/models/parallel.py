@@ -71,6 +71,6 @@ def _blas_of_one_thread() -> Iterator[None]:
 @cache
 def _controller() -> Any:  # noqa: ANN401 -- threadpoolctl ships no types
     """Return the handle on the loaded BLAS libraries."""
-    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+    from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
