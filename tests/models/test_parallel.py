@@ -1,13 +1,12 @@
 """Pieces are done once each, on any number of threads, and BLAS gets its threads back."""
 
+import os
+
 import pytest
+import threadpoolctl
 
 from recomart.models import parallel
 from recomart.models.parallel import spread
-
-threadpoolctl = pytest.importorskip(
-    "threadpoolctl", reason="without it there are no threads to test"
-)
 
 
 @pytest.mark.parametrize("n_threads", [1, 2, 5])
@@ -39,7 +38,5 @@ def test_a_failure_is_heard_and_blas_gets_its_threads_back(monkeypatch):
     assert [library["num_threads"] for library in threadpoolctl.threadpool_info()] == before
 
 
-def test_without_threadpoolctl_there_is_one_thread(monkeypatch):
-    monkeypatch.setattr(parallel, "find_spec", lambda _: None)
-
-    assert parallel.threads.__wrapped__() == 1
+def test_there_is_a_thread_for_each_core_this_process_may_use():
+    assert 1 <= parallel.threads() <= (os.cpu_count() or 1)

@@ -2,7 +2,6 @@
 
 NumPy releases the interpreter while it computes, so threads suffice. A BLAS that splits every
 small product over the cores itself would stand in their way; `threadpoolctl` tells it not to.
-Without that library the pieces are done one after the other, with the same results.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -43,8 +41,6 @@ def spread(work: Callable[[Piece], None], pieces: Sequence[Piece]) -> None:
 @cache
 def threads() -> int:
     """Return the number of threads that `spread` uses: one a core this process may run on."""
-    if find_spec("threadpoolctl") is None:
-        return 1
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
