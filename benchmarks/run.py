@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BENCHMARKS = (
-    ("benchmarks.pipeline", "--scales", "1,10", "--shrink", "1"),
+    ("benchmarks.pipeline", "--scales", "0.36,3.6"),
     ("benchmarks.gowalla",),
 )
 
