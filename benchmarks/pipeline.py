@@ -1,6 +1,6 @@
 """The table stages, from raw files to features, beside the same logic in pandas.
 
-Run with ``python -m benchmarks.pipeline [--scales 0.36,3.6] [--shrink 1]``. A shop of RetailRocket's
+Run with ``python -m benchmarks.pipeline [--scales 0.36,3.6]``. A shop of RetailRocket's
 size is made (2.76 M events, 1.4 M users, 20.3 M property rows); each side runs in a process of its
 own, one after the other, and reports its wall time and peak memory. Scaling runs take shops with
 that many times the events (0.36,3.6: 1 M and 10 M) under a DuckDB memory limit of 4 GiB.
