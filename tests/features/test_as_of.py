@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from recomart.features.definition import as_of, at_each, known_before
@@ -26,8 +26,8 @@ KEYS = {
     "other_item_id": ["mug", "pen"],
     "session_id": ["ann-99", "bob-93"],
     "category_id": ["cups", "pens"],
-    "day_of_week": [0, 6],
-    "hour": [0, 12],
+    "day_of_week": [4, 5],
+    "hour": [0, 6, 12],
 }
 rows = st.lists(
     st.tuples(
@@ -40,6 +40,16 @@ rows = st.lists(
     ),
     max_size=12,
 )
+
+BUSY = [
+    ("ann", "mug", "view", 0.75, 0, 1.1),
+    ("ann", "pen", "view", 0.75, 0, 2.3),
+    ("ann", "mug", "purchase", 0.25, 0, 1.1),
+    ("bob", "mug", "view", 7.25, 0, None),
+    ("bob", "mug", "rate", 8, 0, 4.0),
+    ("ann", "mug", "rate", 0.5, 1, 2.3),
+]
+"""Two items in a session, something new between the moments, something learned late."""
 
 
 def events_of(made):
@@ -82,6 +92,7 @@ def snapshot(view, given, at_us):
 @pytest.mark.parametrize("name", VIEWS)
 @settings(max_examples=5, deadline=None)
 @given(made=rows)
+@example(made=BUSY)
 def test_each_answer_is_that_of_the_snapshot_of_its_moment(name, made):
     view, given = VIEWS[name], everything(events_of(made))
     snapshots = {at_us: snapshot(view, given, at_us) for at_us in MOMENTS}
@@ -96,6 +107,7 @@ def test_each_answer_is_that_of_the_snapshot_of_its_moment(name, made):
 @pytest.mark.parametrize("name", ["user_features", "item_features", "category_features"])
 @settings(max_examples=5, deadline=None)
 @given(made=rows)
+@example(made=BUSY)
 def test_an_answer_is_that_of_the_history_cut_off_at_its_moment(name, made):
     events = events_of(made)
     before = [e for e in events if max(e["occurred_us"], e["arrived_us"]) < NOON_BEFORE]
@@ -152,6 +164,21 @@ def test_edges_of_the_window(days_ago, more_us, expected):
     _, found = answers(VIEWS["user_features"], everything([row]), [AT_US])
 
     assert found[0]["interactions_7d"] == expected
+
+
+@pytest.mark.parametrize(("from_us", "expected"), [(AT_US - 1, 5.0), (AT_US, 4.0)])
+def test_a_price_of_the_same_instant_is_not_known(from_us, expected):
+    old, new = version("mug", 50, 4.0) | {"valid_to_us": from_us}, version("mug", 0, 5.0)
+    given = inputs([event(1, "ann", "mug", "view", 1)], [old, new | {"valid_from_us": from_us}])
+
+    assert snapshot(VIEWS["item_features"], given, AT_US)["mug",]["price"] == expected
+
+
+def test_a_session_of_two_events_has_two_last_items():
+    views = [event(n, "ann", item, "view", 1, session_id="s") for n, item in enumerate("ab", 1)]
+    session = snapshot(VIEWS["session_features"], everything(views), AT_US)["s",]
+
+    assert (session["n_items"], session["last_item"], session["last_item_2"]) == (2, "b", "a")
 
 
 def test_amounts_are_summed_without_regard_to_the_order_of_rows():
