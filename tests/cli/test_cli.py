@@ -193,3 +193,13 @@ def test_a_mistake_is_told_with_its_status(arguments, status, says, tmp_path, mo
 
 def test_main_is_what_the_script_calls():
     assert callable(cli.main)
+
+
+def test_a_whole_run_leaves_the_reports(demo):
+    folder, _, _ = demo
+    (folder / "reports" / "index.html").unlink()
+    # the catalogue's server is gone by now; the one fetched before is young enough
+    told = call("-s", folder, "run", check=0).stdout
+
+    assert f"Reports: {folder / 'reports' / 'index.html'}" in told
+    assert (folder / "reports" / "index.html").exists()

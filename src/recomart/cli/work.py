@@ -74,13 +74,19 @@ STAGE_COMMANDS = tuple(_stage_command(name, says) for name, says in STAGES.items
 
 
 def execute(context: Context, names: Sequence[str], *, force: bool = False, **days: Any) -> None:
-    """Run stages and tell how it goes."""
+    """Run stages and tell how it goes; after a whole run the reports are those of it."""
+    from recomart.pipeline.published import publish_reports
+
     loaded = context.load()
     record = run_and_tell(loaded, names, quiet=context.as_json, force=force, **days)
     if context.as_json:
         context.answer_one(asdict(record))
     else:
         click.echo(f"Run {record.run_id} {record.outcome} in {record.seconds:.1f} s.")
+    if not names:
+        pages = publish_reports(loaded)
+        if pages and not context.as_json:
+            click.echo(f"Reports: {pages[0]}")
 
 
 def run_and_tell(
