@@ -185,4 +185,5 @@ def _now() -> datetime:
 
 
 def _run_id() -> str:
-    return f"{_now():%Y%m%dT%H%M%SZ}-{uuid4().hex[:6]}"
+    # to the microsecond, so that the names of records sort as their runs began
+    return f"{_now():%Y%m%dT%H%M%S%f}Z-{uuid4().hex[:6]}"
