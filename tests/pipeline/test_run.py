@@ -161,6 +161,37 @@ run(load_settings(Path(sys.argv[1]), environment={}))
 """
 
 
+KILLED = """
+import os, signal, sys
+from recomart.lake.objects import LocalObjects
+left, link = int(sys.argv[2]), os.link
+def counted(aside, path):
+    global left
+    left -= not os.path.exists(path)  # what was written before the last kill does not count
+    if left <= 0 and sys.argv[3] == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    link(aside, path)
+    if left <= 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+os.link = counted
+"""
+
+
+def test_killed_again_and_again_it_still_ends_with_the_same_bytes(loaded, tmp_path, reference):
+    _, expected = reference
+    for attempt in range(60):
+        when = ("before", "after")[attempt % 2]
+        command = [sys.executable, "-c", KILLED + RUN, str(tmp_path), "10", when]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL, done.stderr
+
+    found = versions(loaded)
+    assert 5 <= attempt < 59  # so often it was killed
+    assert {name: found[name] for name in expected} == expected
+
+
 @pytest.mark.parametrize("share", [0.15, 0.4, 0.6, 0.8])
 def test_a_killed_run_goes_on_to_the_same_bytes(loaded, tmp_path, share, reference):
     seconds, expected = reference
