@@ -39,6 +39,7 @@ class Stage:
     reads     data sets; ``*`` stands for the name of each source or model
     writes    the same
     settings  branches of the settings that change its result
+    uses      further rooms whose code decides its result
     always    it knows better than the runner whether there is anything to do
     """
 
@@ -49,6 +50,7 @@ class Stage:
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
     always: bool = False
 
     def load(self) -> Callable[[Workbench], None]:
@@ -57,9 +59,10 @@ class Stage:
         return getattr(import_module(module), name)  # type: ignore[no-any-return]
 
     def code_version(self) -> str:
-        """Return a hash of the code that decides its result: its room and the engines."""
+        """Return a hash of the code that decides its result: its room, and those it uses."""
         room = self.function.partition(":")[0].split(".")[1]
-        return hash_of(__version__, _code_of(room), _code_of("engines"), _code_of("vocabulary"))
+        rooms = (room, "engines", "vocabulary", *self.uses)
+        return hash_of(__version__, *(_code_of(name) for name in rooms))
 
     def settings_hash(self, settings: Settings) -> str:
         """Return a hash of the settings that change its result."""
@@ -95,6 +98,7 @@ STAGES = (
         reads=("valid_*source", "quarantined_*source"),
         writes=("quality",),
         settings=("sources", "project"),
+        uses=("pages",),
     ),
     Stage(
         name="prepare",
@@ -113,6 +117,7 @@ STAGES = (
         reads=("events", "catalogue", "categories"),
         writes=("exploration",),
         settings=("preparation", "project"),
+        uses=("pages",),
     ),
     Stage(
         name="build_features",
@@ -120,7 +125,7 @@ STAGES = (
         function="recomart.features.stage:build_features",
         log="features",
         reads=("events", "catalogue", "categories", "item_history"),
-        writes=FEATURE_VIEWS,
+        writes=("encoders", *FEATURE_VIEWS),
         settings=("features", "preparation"),
     ),
     Stage(
@@ -140,6 +145,7 @@ STAGES = (
         reads=("events",),
         writes=("id_map", "model_*model"),
         settings=("models", "evaluation"),
+        uses=("models",),
     ),
     Stage(
         name="evaluate",
@@ -149,6 +155,7 @@ STAGES = (
         reads=("events", "catalogue", "id_map", "model_*model"),
         writes=("evaluation",),
         settings=("evaluation", "models", "project"),
+        uses=("models", "pages", "ranking"),
     ),
     Stage(
         name="publish",
@@ -158,6 +165,7 @@ STAGES = (
         reads=("events", "catalogue", "evaluation"),
         writes=("champion",),
         settings=("models", "evaluation"),
+        uses=("models",),
     ),
 )
 
@@ -196,10 +204,12 @@ def expand(names: Iterable[str], settings: Settings) -> list[str]:
 
 @cache
 def _code_of(room: str) -> str:
-    """Return a hash of the source files of a room (or of a single module)."""
+    """Return a hash of the source files and templates of a room (or of a single module)."""
     spec = find_spec(f"recomart.{room}")
     if spec is None or spec.origin is None:
         return room
     origin = Path(spec.origin)
-    files = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
+    files = [origin]
+    if origin.name == "__init__.py":
+        files = sorted(f for f in origin.parent.rglob("*") if f.suffix in {".py", ".j2"})
     return hash_of([sha256_of(file) for file in files])
