@@ -137,6 +137,26 @@ def test_an_event_is_priced_as_the_catalogue_was_then(shop):
     assert {row["category_id"] for row in found} == {"cups"}
 
 
+def test_news_of_an_item_reach_the_days_before_it_and_no_others(shop, tmp_path):
+    rows = [event(1, "bob", "mug", "view", at(1)), event(2, "ann", "pen", "view", at(4))]
+    using = settings(events="events", c="catalogue")
+    first = {"c1": [product("mug", at(1), price=3.0)]}
+    both = {**first, "c2": [product("pen", at(8), price=7.0)]}
+
+    def run(folder, catalogue):
+        bench = shop(rows, using, folder=tmp_path / folder)
+        write_valid(bench, "c", "catalogue", catalogue)
+        prices = [row["price"] for row in prepared(bench)]
+        return prices, bench.lake.latest("events")
+
+    before, old = run("step-by-step", first)
+    after, new = run("step-by-step", both)
+
+    assert (before, after) == ([3.0, None], [3.0, 7.0])
+    assert new.by_partition()["1970-01-02"] == old.by_partition()["1970-01-02"]
+    assert new.version == run("at-once", both)[1].version
+
+
 def test_properties_become_intervals_without_repeats(shop):
     bench = shop([event(1, "ann", "mug", "view", at(9))], SHOP)
 

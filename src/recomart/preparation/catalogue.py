@@ -45,9 +45,7 @@ def catalogue_of(history: Table, snapshots: Table | None, events: Table) -> Tabl
     latest = history.filter(history.valid_to_us == FOREVER_US).drop("valid_from_us", "valid_to_us")
     counted = events.group_by("item_id").aggregate(
         n_events=events.count(),
-        __category=events.category_id.argmax(
-            events.occurred_us, where=events.category_id.notnull()
-        ),
+        __category=events.category_id.last(order_by=[events.occurred_us, events.event_id]),
     )
     joined = latest.outer_join(counted, "item_id")
     items = joined.mutate(

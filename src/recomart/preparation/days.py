@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, cast
@@ -74,11 +75,17 @@ def first_day(entry: FileEntry) -> int | None:
     return min(rows_by_day(entry), default=None)
 
 
-def days_of(events: Iterable[Manifest], attributes: Iterable[FileEntry], common: str) -> list[Day]:
+def days_of(
+    events: Iterable[Manifest],
+    attributes: Iterable[FileEntry],
+    marks: Mapping[int, str],
+    common: str,
+) -> list[Day]:
     """Return the days that have events, in order.
 
-    An attribute file counts from its first day on: it cannot tell what was before.
-    `common` is a hash of what goes into every day.
+    attributes  files that tell of items; each counts from its first day on
+    marks       what days know of items that were told of later; see `marks_of`
+    common      hash of what goes into every day
     """
     files: dict[int, list[tuple[FileEntry, int]]] = {}
     for manifest in events:
@@ -86,6 +93,7 @@ def days_of(events: Iterable[Manifest], attributes: Iterable[FileEntry], common:
             for day, n_rows in rows_by_day(entry).items():
                 files.setdefault(day, []).append((entry, n_rows))
     starts = sorted((first_day(entry), entry.sha256) for entry in attributes if entry.rows)
+    turns = sorted(marks)
     return [
         Day(
             number=day,
@@ -95,6 +103,7 @@ def days_of(events: Iterable[Manifest], attributes: Iterable[FileEntry], common:
                 common,
                 sorted(entry.sha256 for entry, _ in files[day]),
                 [sha256 for start, sha256 in starts if start is None or start <= day],
+                marks[turns[place - 1]] if (place := bisect_right(turns, day)) else "",
             ),
         )
         for day in sorted(files)

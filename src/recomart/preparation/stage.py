@@ -23,10 +23,11 @@ from recomart.preparation.history import (
     held_before,
     history_of,
 )
+from recomart.preparation.known import marks_of
 from recomart.vocabulary import COLUMNS_OF, DAY_US, PREPARED_COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from ibis.expr.types import Table
     from pydantic import JsonValue
@@ -41,8 +42,10 @@ def prepare(bench: Workbench) -> None:
     Raises SettingsError if no source holds events.
     """
     inputs = Inputs.of(bench)
-    attributes = inputs.attributes()
-    PreparedDays(bench, inputs, attributes).write()
+    told = inputs.attributes()
+    marks = inputs.marks(told)
+    attributes = None if told is None else inputs.kept(inputs.since_ever(told), "attributes")
+    PreparedDays(bench, inputs, attributes, marks).write()
     write_history(bench, inputs, attributes)
     write_catalogue(bench, inputs)
     write_categories(bench, inputs)
@@ -98,29 +101,40 @@ class Inputs:
         if (properties := self.table("item_properties")) is not None:
             names = self.bench.settings.preparation.item_properties
             changes.append(changes_of_properties(properties, names))
-        return self._kept(history_of(changes), "attributes") if changes else None
+        return self.kept(history_of(changes), "told") if changes else None
 
     def history(self, attributes: Table | None) -> Table:
         """Return the attributes, and for items without any what their events told."""
         events = self.table("events")
         told = history_of([changes_of_events(events)])
         if attributes is None:
-            return self._since_ever(told)
-        return ibis.union(self._since_ever(told.anti_join(attributes, "item_id")), attributes)
+            return self.since_ever(told)
+        return ibis.union(self.since_ever(told.anti_join(attributes, "item_id")), attributes)
 
-    def _since_ever(self, history: Table) -> Table:
+    def since_ever(self, history: Table) -> Table:
+        """Let first attributes hold before, if the settings say so."""
         settings = self.bench.settings.preparation
         return held_before(history) if settings.first_known_holds_before else history
 
-    def _kept(self, table: Table, name: str) -> Table:
+    def marks(self, told: Table | None) -> dict[int, str]:
+        """Return what days know of items that were told of later; see `marks_of`."""
+        events = self.table("events")
+        holds_before = self.bench.settings.preparation.first_known_holds_before
+        if told is None or events is None or not holds_before:
+            return {}
+        return marks_of(self.bench.con, told, events)
+
+    def kept(self, table: Table, name: str) -> Table:
         """Compute once, in the engine, which may spill it."""
-        return self.bench.con.create_table(name, self._since_ever(table), temp=True, overwrite=True)
+        return self.bench.con.create_table(name, table, temp=True, overwrite=True)
 
 
 class PreparedDays:
     """The next version of `events`: days made anew where inputs changed, others kept."""
 
-    def __init__(self, bench: Workbench, inputs: Inputs, attributes: Table | None) -> None:
+    def __init__(
+        self, bench: Workbench, inputs: Inputs, attributes: Table | None, marks: Mapping[int, str]
+    ) -> None:
         self.bench = bench
         self.inputs = inputs
         self.attributes = attributes
@@ -131,7 +145,7 @@ class PreparedDays:
         self.draft = bench.draft("events")
         self.draft.columns = before.columns if before else {}
         common = hash_of(bench.code_version, self.settings.model_dump(mode="json"))
-        self.days = days_of(inputs.events, inputs.attribute_files(), common)
+        self.days = days_of(inputs.events, inputs.attribute_files(), marks, common)
 
     def write(self) -> Manifest:
         """Bring every day up to date and publish."""
