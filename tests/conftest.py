@@ -11,6 +11,7 @@ from hypothesis import settings
 from recomart.engines import connect
 from recomart.lake import Lake, LocalObjects, Workbench
 from recomart.settings import EngineSettings, Loaded, Settings
+from tests.servers import postgres_server, redis_server
 
 settings.register_profile("recomart", deadline=None, max_examples=50)
 settings.load_profile("recomart")
@@ -24,7 +25,21 @@ class NoPandas:
             raise ModuleNotFoundError(f"No module named {name!r} for tests", name=name)
 
 
-sys.meta_path.insert(0, NoPandas())
+NO_PANDAS = NoPandas()
+sys.meta_path.insert(0, NO_PANDAS)
+
+
+@pytest.fixture(scope="session")
+def pandas_allowed():
+    """For Spark, which needs pandas, and for those who bring data frames of it."""
+    if NO_PANDAS in sys.meta_path:
+        sys.meta_path.remove(NO_PANDAS)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    # once imported, pandas is there for everybody: who needs it comes last
+    items.sort(key=lambda item: "pandas_allowed" in item.fixturenames)
 
 
 @pytest.fixture
@@ -49,3 +64,15 @@ def make_bench(tmp_path):
 @pytest.fixture
 def bench(make_bench):
     return make_bench()
+
+
+@pytest.fixture(scope="session")
+def postgres_url():
+    with postgres_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_url():
+    with redis_server() as url:
+        yield url

@@ -5,12 +5,16 @@ RecomartError
 │   ├── SettingsError            recomart.yaml, environment or flags do not fit
 │   ├── SourceFileError          a source file cannot be read as what it claims to be
 │   ├── ArtefactError            a stored model or encoder is not what it claims to be
-│   └── ContractError            more rows break the contract than it tolerates
+│   ├── ContractError            more rows break the contract than it tolerates
+│   ├── DefinitionError          a feature is not defined as it should be, or changed in silence
+│   └── FrameError               a table given to the feature store does not fit
 ├── NotFoundError            what was named is not there
 │   └── DataSetNotFoundError
 ├── NotFittedError           a model was asked before it had learned
 ├── UnavailableError         something outside did not answer; trying again may help
-│   └── LakeBusyError            another run holds the lake
+│   ├── LakeBusyError            another run holds the lake
+│   ├── StoreUnavailableError    a store or engine is down, locked or too slow
+│   └── MissingExtraError        an optional library is not installed
 └── IntegrityError           stored bytes are not the bytes that were stored
 """
 
@@ -78,6 +82,18 @@ class ContractError(BadInputError):
         )
 
 
+class DefinitionError(BadInputError):
+    """A feature is not defined as it should be, or its definition changed without a new version."""
+
+    code = "RM-150"
+
+
+class FrameError(BadInputError):
+    """A table given to the feature store does not fit; nothing of it was taken."""
+
+    code = "RM-160"
+
+
 class NotFoundError(RecomartError):
     """What was named is not there."""
 
@@ -135,6 +151,30 @@ class LakeBusyError(UnavailableError):
         super().__init__(
             f"Another run writes to the lake {lake!r} ({holder}).",
             remedy="Wait for it to end, or end it; the lease goes with its process.",
+        )
+
+
+class StoreUnavailableError(UnavailableError):
+    """A store or an engine is down, locked or too slow; nothing half-written is visible."""
+
+    code = "RM-402"
+
+    def __init__(self, store: str, cause: str) -> None:
+        super().__init__(
+            f"{store} did not answer: {cause.strip().splitlines()[0] if cause.strip() else 'no word'}.",
+            remedy="Start it, or wait for whoever locks it; then do the same again.",
+        )
+
+
+class MissingExtraError(UnavailableError):
+    """An optional library is not installed."""
+
+    code = "RM-403"
+
+    def __init__(self, library: str, extra: str) -> None:
+        super().__init__(
+            f"This needs {library}, which is not installed.",
+            remedy=f"Run `pip install 'recomart[{extra}]'`.",
         )
 
 

@@ -13,6 +13,7 @@ HISTORY = {
     "item_id": "string",
     "valid_from_us": "int64",
     "valid_to_us": "int64",
+    "known_from_us": "int64",
     "price": "float64",
     "category_id": "string",
 }
@@ -37,21 +38,22 @@ def table(rows, columns):
 
 def inputs(events, history=(), categories=(), at_us=AT_US, **settings):
     rows = known_before(table(list(events), PREPARED_COLUMNS), at_us)
+    encoders = fit_encoders(rows, at_us)
     return Inputs(
         events=rows,
-        catalogue=table([], {"item_id": "string"}),
         categories=table(list(categories), CATEGORIES),
         history=table(list(history), HISTORY),
+        codes=ibis.memtable(encoders.codes()),
         at_us=at_us,
         settings=FeatureSettings.model_validate(settings),
-        encoders=fit_encoders(rows, at_us),
+        encoders=encoders,
     )
 
 
 def version(item, from_days_ago, price, category=None, to_days_ago=None):
     end = FOREVER_US if to_days_ago is None else AT_US - to_days_ago * DAY_US
     start = AT_US - from_days_ago * DAY_US
-    return dict(zip(HISTORY, (item, start, end, price, category), strict=True))
+    return dict(zip(HISTORY, (item, start, end, start, price, category), strict=True))
 
 
 def computed(view, given):

@@ -4,13 +4,13 @@ import math
 
 import pytest
 
-from recomart.features.category import CATEGORY
-from recomart.features.item import ITEM
-from recomart.features.pairs import PAIRS
-from recomart.features.session import SESSION
-from recomart.features.time import TIME
-from recomart.features.user import USER
-from recomart.features.user_item import USER_ITEM
+from recomart.features.category import category_features as CATEGORY
+from recomart.features.item import item_features as ITEM
+from recomart.features.pairs import item_pairs as PAIRS
+from recomart.features.session import session_features as SESSION
+from recomart.features.time import time_features as TIME
+from recomart.features.user import user_features as USER
+from recomart.features.user_item import user_item_features as USER_ITEM
 from recomart.features.views import VIEWS
 from recomart.settings import FeatureSettings
 from tests.features.shop import computed, event, inputs, version

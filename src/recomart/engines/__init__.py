@@ -3,9 +3,39 @@
 Reads    Parquet files that the lake has verified
 Writes   nothing; results leave as streams of Arrow batches
 Imports  settings, vocabulary, errors; never lake
+
+Another engine is a file with the verbs of `Engine` and a line in `open_engine`.
 """
 
-from recomart.engines.asof import intervals, join_as_of
-from recomart.engines.duckdb import connect
+from __future__ import annotations
 
-__all__ = ["connect", "intervals", "join_as_of"]
+from typing import TYPE_CHECKING
+
+from recomart.engines.asof import intervals, join_as_of
+from recomart.engines.base import Engine
+from recomart.engines.duckdb import DuckDBEngine, connect
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ibis.backends.duckdb import Backend
+
+    from recomart.settings import EngineSettings
+
+__all__ = ["DuckDBEngine", "Engine", "connect", "intervals", "join_as_of", "open_engine"]
+
+
+def open_engine(settings: EngineSettings, con: Backend, spill: Path | None = None) -> Engine:
+    """Open the engine of the settings; DuckDB works on the connection that is there.
+
+    Raises StoreUnavailableError, MissingExtraError.
+    """
+    if settings.kind == "postgres":
+        from recomart.engines.postgres import PostgresEngine
+
+        return PostgresEngine(settings.postgres)
+    if settings.kind == "spark":
+        from recomart.engines.spark import SparkEngine
+
+        return SparkEngine(settings, spill)
+    return DuckDBEngine(con)

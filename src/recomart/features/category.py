@@ -8,9 +8,9 @@ import ibis
 
 from recomart.features.definition import (
     Feature,
-    FeatureView,
     attach,
     count_of,
+    feature_view,
     is_interaction,
     is_kind,
     mean_of,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def features(_: FeatureSettings) -> tuple[Feature, ...]:
-    """Describe what `of` computes, in order."""
+    """Describe what the view computes, in order."""
     return (
         Feature("parent_id", "string", "the category above it"),
         Feature("path", "string", "from the root, such as /a/b/c"),
@@ -42,7 +42,14 @@ def features(_: FeatureSettings) -> tuple[Feature, ...]:
     )
 
 
-def of(inputs: Inputs) -> Table:
+@feature_view(
+    "category_features",
+    keys={"category_id": "string"},
+    says="how a category does, in the tree and beside its siblings",
+    features=features,
+    source=("events", "categories"),
+)
+def category_features(inputs: Inputs) -> Table:
     """Compute the view for every category of the tree, those without events included."""
     e = inputs.events.filter(inputs.events.category_id.notnull())
     counted = is_interaction(e)
@@ -62,13 +69,3 @@ def of(inputs: Inputs) -> Table:
         conversion_to_purchase=ratio(joined.n_purchases, joined.n_views),
         share_among_siblings=ratio(joined.total_interactions, siblings),
     )
-
-
-CATEGORY = FeatureView(
-    name="category_features",
-    keys={"category_id": "string"},
-    says="how a category does, in the tree and beside its siblings",
-    features=features,
-    of=of,
-    source=("events", "categories"),
-)

@@ -2,14 +2,15 @@
 
 The same expressions give a view as of one moment for every entity (`FeatureView.table`), and as
 of many moments (`as_of`). What is seen is decided in one place, `known_before`. Expressions keep
-to what DuckDB, PostgreSQL and Spark all have: integer windows on microseconds, conditional
-counts, no medians. Amounts are summed as integers, so that the order of rows does not show.
+to what DuckDB, PostgreSQL and Spark all have and do alike: integer windows on microseconds,
+conditional counts, no medians, no rounding but down. Amounts are summed as integers, so that the
+order of rows does not show.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import ibis
 
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
     from recomart.features.encoders import Encoders
     from recomart.settings import FeatureSettings
 
-DECIMALS = 9
-"""Fractions are rounded to these, so that the last bit of an engine does not show in another."""
+FIRST_VERSION = "v1"
 UNITS = 1_000_000
 """Amounts (strength, price, rating) are summed as integers of a millionth."""
 MOST = 1e9
@@ -59,11 +59,12 @@ SEEN = (
 
 @dataclass(frozen=True)
 class Feature:
-    """One value about an entity."""
+    """One value about an entity; `window_days` where it looks back only so far."""
 
     name: str
     dtype: str
     says: str
+    window_days: int | None = None
 
 
 @dataclass(frozen=True)
@@ -71,17 +72,17 @@ class Inputs:
     """What features are computed from, as of `at_us`.
 
     events      rows that were `known_before` the moment, or each moment
-    catalogue   item attributes as they are now
     categories  the category tree
     history     item attributes over time, in half-open intervals
+    codes       `category_id` and its `code`, as the encoders know them
     at_us       the moment, µs; or a table of moments, column `at_us`: then every table that is
                 made from these inputs has `at_us` among its keys
     """
 
     events: Table
-    catalogue: Table
     categories: Table
     history: Table
+    codes: Table
     at_us: int | Table
     settings: FeatureSettings
     encoders: Encoders
@@ -105,7 +106,12 @@ class Inputs:
 class FeatureView:
     """A named, versioned group of features with its key.
 
-    `of` computes the keys and the features, one row an entity (and moment, where there are many).
+    of          computes the keys and the features, one row an entity (and moment, if many)
+    source      prepared data sets that it is computed from
+    depends_on  keys whose own events are all that a row depends on; empty where a row also
+                depends on events of others, as a rank or a share of all does
+    fresh_days  age, in days, from which values are too old to be used; None: they never are
+    online      materialised by `recomart run` for look-ups by key
     """
 
     name: str
@@ -114,8 +120,21 @@ class FeatureView:
     features: Callable[[FeatureSettings], tuple[Feature, ...]]
     of: Callable[[Inputs], Table]
     source: tuple[str, ...] = ("events",)
+    depends_on: tuple[str, ...] = ()
     version: str = "v1"
-    owner: str = field(default="recomart")
+    owner: str = "recomart"
+    fresh_days: float | None = 30.0
+    online: bool = True
+
+    @property
+    def dataset(self) -> str:
+        """The data set that holds its values; that of a first version bears the plain name."""
+        return dataset_of(self.name, self.version)
+
+    @property
+    def entity(self) -> str:
+        """What it is about, such as ``user`` or ``user, item``."""
+        return ", ".join(key.removesuffix("_id") for key in self.keys)
 
     def columns(self, settings: FeatureSettings) -> dict[str, str]:
         """Return keys and features with their types, in the order of the table."""
@@ -125,8 +144,29 @@ class FeatureView:
         """Compute the view: columns in order and of their types, rows ordered by key."""
         found = self.of(inputs)
         columns = {**dict.fromkeys(inputs.by(), "int64"), **self.columns(inputs.settings)}
-        typed = {name: _as(found, name, dtype) for name, dtype in columns.items()}
+        typed = {name: found[name].cast(dtype) for name, dtype in columns.items()}
         return found.select(**typed).order_by(inputs.by(*self.keys))
+
+
+def feature_view(
+    name: str,
+    *,
+    keys: Mapping[str, str],
+    says: str,
+    features: Callable[[FeatureSettings], tuple[Feature, ...]],
+    **more: Any,
+) -> Callable[[Callable[[Inputs], Table]], FeatureView]:
+    """Declare the decorated expression a feature view; `more` are fields of `FeatureView`."""
+
+    def declare(of: Callable[[Inputs], Table]) -> FeatureView:
+        return FeatureView(name, keys, says, features, of, **more)
+
+    return declare
+
+
+def dataset_of(view: str, version: str) -> str:
+    """Return the data set of one version of a view."""
+    return view if version == FIRST_VERSION else f"{view}_{version}"
 
 
 def at_each(table: Table, moments: int | Table) -> Table:
@@ -134,14 +174,28 @@ def at_each(table: Table, moments: int | Table) -> Table:
     return table if isinstance(moments, int) else table.cross_join(moments)
 
 
-def known_before(events: Table, at_us: int | Table) -> Table:
+def known_before(events: Table, at_us: int | Table, keys: Sequence[str] = ()) -> Table:
     """Return the events that had occurred and arrived before a moment: the same instant has not.
 
-    Where `at_us` is a table of moments: for each moment, with its `at_us`.
+    Where `at_us` is a table of moments: for each moment, with its `at_us`. With `keys`, columns
+    of that table too, only events with the keys of the moment are seen at it.
     """
-    seen = at_each(events, at_us)
-    moment = at_us if isinstance(at_us, int) else seen.at_us
+    if isinstance(at_us, int):
+        seen, moment = events, at_us
+    elif keys:
+        seen = events.inner_join(at_us, list(keys))
+        moment = seen.at_us
+    else:
+        seen = at_each(events, at_us)
+        moment = seen.at_us
     return seen.filter((seen.occurred_us < moment) & (seen.arrived_us < moment))
+
+
+def history_before(inputs: Inputs) -> Table:
+    """Return the item attributes that had begun to hold, and were known, before each moment."""
+    told = inputs.at_each(inputs.history)
+    at_us = inputs.moment(told)
+    return told.filter((told.valid_from_us < at_us) & (told.known_from_us < at_us))
 
 
 def as_of(moments: Table, view: FeatureView, inputs: Inputs) -> Table:
@@ -153,7 +207,11 @@ def as_of(moments: Table, view: FeatureView, inputs: Inputs) -> Table:
     Returns `moments` and the features, null where nothing was known; rows neither lost nor added.
     """
     times = moments.select("at_us").distinct()
-    known = known_before(inputs.events, times)
+    if view.depends_on:
+        asked = moments.select(*view.depends_on, "at_us").distinct()
+        known = known_before(inputs.events, asked, view.depends_on)
+    else:
+        known = known_before(inputs.events, times)
     found = view.table(replace(inputs, events=known, at_us=times))
     return attach(moments, found, ["at_us", *view.keys])
 
@@ -181,18 +239,22 @@ def within(events: Table, at_us: IntegerValue, days: int) -> BooleanColumn:
 
 def count_of(events: Table, where: BooleanColumn) -> IntegerScalar:
     """Count events that satisfy a condition."""
-    return events.count(where=where)
+    return events.count(where=where).fill_null(0)  # Spark's sum over nothing is null
 
 
 def net_purchases(events: Table) -> IntegerScalar:
     """Count purchases less those taken back."""
-    bought = events.count(where=is_kind(events, PURCHASE))
-    return bought - events.count(where=is_kind(events, CANCEL))
+    return count_of(events, is_kind(events, PURCHASE)) - count_of(events, is_kind(events, CANCEL))
 
 
 def score_of(events: Table) -> FloatingValue:
     """Sum the strengths; exact."""
-    return _in_units(events.strength).sum().cast("float64") / float(UNITS)
+    return sum_of(events, "strength")
+
+
+def sum_of(events: Table, name: str, where: BooleanColumn | None = None) -> FloatingValue:
+    """Sum an amount, null where there is none; exact."""
+    return _in_units(events[name]).sum(where=where).cast("float64") / float(UNITS)
 
 
 def mean_of(events: Table, name: str, where: BooleanColumn | None = None) -> FloatingValue:
@@ -203,7 +265,7 @@ def mean_of(events: Table, name: str, where: BooleanColumn | None = None) -> Flo
 
 def rating_variance(events: Table) -> FloatingValue:
     """Return the population variance of the ratings, null where there is none."""
-    thousandths = (events.rating.clip(-MOST_RATING, MOST_RATING) * 1e3).round().cast("int64")
+    thousandths = _whole(events.rating.clip(-MOST_RATING, MOST_RATING) * 1e3)
     n = thousandths.count().cast("float64")
     total = thousandths.sum().cast("float64")
     squares = (thousandths * thousandths).sum().cast("float64")
@@ -222,10 +284,10 @@ def ratio(part: IntegerScalar, whole: IntegerScalar) -> FloatingValue:
     )
 
 
-def _as(table: Table, name: str, dtype: str) -> ibis.Value:
-    value = table[name].cast(dtype)
-    return value.round(DECIMALS).cast("float64") if dtype == "float64" else value
-
-
 def _in_units(amount: FloatingColumn) -> IntegerValue:
-    return (amount.clip(-MOST, MOST) * float(UNITS)).round().cast("int64")
+    return _whole(amount.clip(-MOST, MOST) * float(UNITS))
+
+
+def _whole(amount: FloatingValue) -> IntegerValue:
+    # not `round`: PostgreSQL rounds half to even, the others away from zero
+    return (amount + 0.5).floor().cast("int64")

@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 import ibis
+import pyarrow as pa
 from pydantic import BaseModel, Field, ValidationError
 
 from recomart.errors import ArtefactError
 
 if TYPE_CHECKING:
-    from ibis.expr.types import FloatingValue, IntegerValue, Table
+    from ibis.expr.types import FloatingValue, Table
 
 UNKNOWN = 0
 """Code of a category that was not known when the encoder was fitted."""
@@ -28,10 +29,14 @@ class Encoders(BaseModel, frozen=True, extra="forbid"):
     price_min: float | None = Field(description="lowest price seen; null where there was none")
     price_max: float | None
 
-    def category_code(self, category: ibis.expr.types.StringValue) -> IntegerValue:
-        """Return a category's code, `UNKNOWN` for one not seen."""
-        codes = ibis.literal(self.categories or {"": UNKNOWN}, type="map<string, int64>")
-        return codes.get(category, UNKNOWN).fill_null(UNKNOWN)
+    def codes(self) -> pa.Table:
+        """Return `category_id` and its `code`, one row a category."""
+        return pa.table(
+            {
+                "category_id": pa.array(self.categories.keys(), pa.string()),
+                "code": pa.array(self.categories.values(), pa.int64()),
+            }
+        )
 
     def scaled_price(self, price: FloatingValue) -> FloatingValue:
         """Return a price as 0 … 1 within the range seen; what lies outside is cut."""

@@ -8,10 +8,11 @@ import ibis
 
 from recomart.features.definition import (
     Feature,
-    FeatureView,
     attach,
     count_of,
     days_between,
+    feature_view,
+    history_before,
     is_interaction,
     is_kind,
     mean_of,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def features(settings: FeatureSettings) -> tuple[Feature, ...]:
-    """Describe what `of` computes, in order."""
+    """Describe what the view computes, in order."""
     return (
         Feature("total_interactions", "int64", "events, without cancellations and ratings"),
         Feature("total_interaction_score", "float64", "sum of strengths; cancellations take away"),
@@ -54,7 +55,7 @@ def features(settings: FeatureSettings) -> tuple[Feature, ...]:
         Feature("price_change_7d", "float64", "price now / price 7 days before, less 1"),
         Feature("category_code", "int64", "its category as a number; 0 is unknown"),
         *(
-            Feature(f"interactions_{days}d", "int64", f"interactions in the last {days} days")
+            Feature(f"interactions_{days}d", "int64", f"interactions in the last {days} days", days)
             for days in settings.windows_days
         ),
         Feature("trend", "float64", "ln((last 7 days + 1) / (7 days before them + 1))"),
@@ -63,7 +64,14 @@ def features(settings: FeatureSettings) -> tuple[Feature, ...]:
     )
 
 
-def of(inputs: Inputs) -> Table:
+@feature_view(
+    "item_features",
+    keys={"item_id": "string"},
+    says="how an item is met, bought, rated, priced",
+    features=features,
+    source=("events", "item_history"),
+)
+def item_features(inputs: Inputs) -> Table:
     """Compute the view in one pass over the events, joined with what the catalogue knows."""
     items = _with_ratios(inputs, _from_events(inputs))
     joined = attach(items, _from_catalogue(inputs), inputs.by("item_id"))
@@ -115,10 +123,11 @@ def _with_ratios(inputs: Inputs, items: Table) -> Table:
 
 def _from_catalogue(inputs: Inputs) -> Table:
     """Return prices and categories as they were just before the moment."""
-    now = _held(inputs, 1)
-    week_ago = _held(inputs, 1 + 7 * DAY_US).rename(price_before="price").drop("category_id")
+    now = _held(inputs, 0)
+    week_ago = _held(inputs, 7 * DAY_US).rename(price_before="price").drop("category_id")
     mean = now.group_by(inputs.by("category_id")).aggregate(mean_price=mean_of(now, "price"))
     joined = attach(now, mean, inputs.by("category_id"))
+    joined = attach(joined, inputs.codes, ["category_id"])
     joined = attach(joined, week_ago, inputs.by("item_id"))
     return joined.select(
         *inputs.by("item_id"),
@@ -126,23 +135,14 @@ def _from_catalogue(inputs: Inputs) -> Table:
         price_normalised=inputs.encoders.scaled_price(joined.price),
         price_relative_to_category=ratio(joined.price, joined.mean_price),
         price_change_7d=ratio(joined.price, joined.price_before) - 1.0,
-        category_code=inputs.encoders.category_code(joined.category_id),
+        category_code=joined.code,
     )
 
 
 def _held(inputs: Inputs, before_us: int) -> Table:
-    """Return the prices and categories that held so many µs before the moment."""
-    history = inputs.at_each(inputs.history)
-    then = inputs.moment(history) - before_us
-    held = history.filter((history.valid_from_us <= then) & (history.valid_to_us > then))
-    return held.select(*inputs.by("item_id"), "price", "category_id")
-
-
-ITEM = FeatureView(
-    name="item_features",
-    keys={"item_id": "string"},
-    says="how an item is met, bought, rated, priced",
-    features=features,
-    of=of,
-    source=("events", "item_history"),
-)
+    """Return the prices and categories that held just before so many µs before the moment."""
+    told = history_before(inputs)
+    told = told.filter(told.valid_from_us < inputs.moment(told) - before_us)
+    newest = ibis.window(group_by=inputs.by("item_id"), order_by=told.valid_from_us.desc())
+    told = told.mutate(place=ibis.row_number().over(newest))
+    return told.filter(told.place == 0).select(*inputs.by("item_id"), "price", "category_id")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from recomart.features.definition import DECIMALS, Feature, FeatureView, attach, is_interaction
+from recomart.features.definition import Feature, attach, feature_view, is_interaction
 
 if TYPE_CHECKING:
     from ibis.expr.types import Table
@@ -19,7 +19,7 @@ MOST_ITEMS = 50
 
 
 def features(_: FeatureSettings) -> tuple[Feature, ...]:
-    """Describe what `of` computes, in order."""
+    """Describe what the view computes, in order."""
     return (
         Feature("together", "int64", "sessions with both"),
         Feature("cosine", "float64", "sessions with both / sqrt(sessions with each)"),
@@ -27,7 +27,13 @@ def features(_: FeatureSettings) -> tuple[Feature, ...]:
     )
 
 
-def of(inputs: Inputs) -> Table:
+@feature_view(
+    "item_pairs",
+    keys={"item_id": "string", "other_item_id": "string"},
+    says="items that stand together in sessions",
+    features=features,
+)
+def item_pairs(inputs: Inputs) -> Table:
     """Pair the items of each session; keep the closest for each item, ties by id."""
     e = inputs.events.filter(is_interaction(inputs.events))
     met = e.group_by(inputs.by("session_id", "item_id")).aggregate(first=e.session_position.min())
@@ -60,14 +66,5 @@ def _with_sizes(inputs: Inputs, pairs: Table, alone: Table) -> Table:
     return joined.select(
         *inputs.by("item_id", "other_item_id"),
         "together",
-        cosine=(joined.together / sizes).round(DECIMALS),
+        cosine=joined.together.cast("float64") / sizes,
     )
-
-
-PAIRS = FeatureView(
-    name="item_pairs",
-    keys={"item_id": "string", "other_item_id": "string"},
-    says="items that stand together in sessions",
-    features=features,
-    of=of,
-)

@@ -8,8 +8,8 @@ import ibis
 
 from recomart.features.definition import (
     Feature,
-    FeatureView,
     attach,
+    feature_view,
     is_interaction,
     is_kind,
 )
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def features(_: FeatureSettings) -> tuple[Feature, ...]:
-    """Describe what `of` computes, in order."""
+    """Describe what the view computes, in order."""
     return (
         Feature("user_id", "string", "whose session it is"),
         Feature("started_us", "int64", "its first event, µs UTC"),
@@ -39,7 +39,15 @@ def features(_: FeatureSettings) -> tuple[Feature, ...]:
     )
 
 
-def of(inputs: Inputs) -> Table:
+@feature_view(
+    "session_features",
+    keys={"session_id": "string"},
+    says="what happened in a session",
+    features=features,
+    depends_on=("session_id",),
+    online=False,  # what serving needs of a running session is in its events
+)
+def session_features(inputs: Inputs) -> Table:
     """Compute the view in one pass over the events, and one over sessions of several."""
     e = inputs.events.filter(is_interaction(inputs.events))
     sessions = e.group_by(inputs.by("session_id")).aggregate(
@@ -75,12 +83,3 @@ def _of_several(inputs: Inputs, sessions: Table) -> Table:
         last_item_2=e.item_id.max(where=e.back == 1),
         last_item_3=e.item_id.max(where=e.back == 2),
     )
-
-
-SESSION = FeatureView(
-    name="session_features",
-    keys={"session_id": "string"},
-    says="what happened in a session",
-    features=features,
-    of=of,
-)

@@ -8,8 +8,8 @@ import ibis
 
 from recomart.features.definition import (
     Feature,
-    FeatureView,
     count_of,
+    feature_view,
     is_interaction,
     is_kind,
     ratio,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def features(_: FeatureSettings) -> tuple[Feature, ...]:
-    """Describe what `of` computes, in order."""
+    """Describe what the view computes, in order."""
     return (
         Feature("n_events", "int64", "interactions in this hour of the week, UTC"),
         Feature("share", "float64", "its share of all interactions"),
@@ -34,7 +34,14 @@ def features(_: FeatureSettings) -> tuple[Feature, ...]:
     )
 
 
-def of(inputs: Inputs) -> Table:
+@feature_view(
+    "time_features",
+    keys={"day_of_week": "int64", "hour": "int64"},
+    says="how busy each hour of the week is",
+    features=features,
+    fresh_days=None,
+)
+def time_features(inputs: Inputs) -> Table:
     """Compute the view in one pass over the events."""
     e = inputs.events.filter(is_interaction(inputs.events))
     hours = e.group_by(inputs.by("day_of_week", "hour")).aggregate(
@@ -45,12 +52,3 @@ def of(inputs: Inputs) -> Table:
     )
     of_all = hours.n_events.sum().over(ibis.window(group_by=inputs.by()))
     return hours.mutate(share=ratio(hours.n_events, of_all))
-
-
-TIME = FeatureView(
-    name="time_features",
-    keys={"day_of_week": "int64", "hour": "int64"},
-    says="how busy each hour of the week is",
-    features=features,
-    of=of,
-)

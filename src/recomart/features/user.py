@@ -8,10 +8,10 @@ import ibis
 
 from recomart.features.definition import (
     Feature,
-    FeatureView,
     attach,
     count_of,
     days_between,
+    feature_view,
     is_interaction,
     is_kind,
     mean_of,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def features(settings: FeatureSettings) -> tuple[Feature, ...]:
-    """Describe what `of` computes, in order."""
+    """Describe what the view computes, in order."""
     return (
         Feature("total_interactions", "int64", "events, without cancellations and ratings"),
         Feature("total_interaction_score", "float64", "sum of strengths; cancellations take away"),
@@ -52,16 +52,23 @@ def features(settings: FeatureSettings) -> tuple[Feature, ...]:
         Feature("active_days", "int64", "different UTC days with an event"),
         Feature("activity_frequency", "float64", "interactions for each active day"),
         *(
-            Feature(f"interactions_{days}d", "int64", f"interactions in the last {days} days")
+            Feature(f"interactions_{days}d", "int64", f"interactions in the last {days} days", days)
             for days in settings.windows_days
         ),
-        Feature("purchases_7d", "int64", "purchases in the last 7 days"),
+        Feature("purchases_7d", "int64", "purchases in the last 7 days", 7),
         Feature("favourite_category", "string", "category with most interactions; ties: lowest id"),
         Feature("favourite_category_share", "float64", "its share of interactions with a category"),
     )
 
 
-def of(inputs: Inputs) -> Table:
+@feature_view(
+    "user_features",
+    keys={"user_id": "string"},
+    says="what a user did, how much, how recently",
+    features=features,
+    depends_on=("user_id",),
+)
+def user_features(inputs: Inputs) -> Table:
     """Compute the view in one pass over the events, and one over users and categories."""
     e = inputs.events
     at_us = inputs.moment(e)
@@ -116,12 +123,3 @@ def _favourites(inputs: Inputs) -> Table:
         favourite_category=best.category_id,
         favourite_category_share=ratio(best.n, best.of_all),
     )
-
-
-USER = FeatureView(
-    name="user_features",
-    keys={"user_id": "string"},
-    says="what a user did, how much, how recently",
-    features=features,
-    of=of,
-)

@@ -8,10 +8,10 @@ import ibis
 
 from recomart.features.definition import (
     Feature,
-    FeatureView,
     attach,
     count_of,
     days_between,
+    feature_view,
     is_interaction,
     mean_of,
     net_purchases,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def features(_: FeatureSettings) -> tuple[Feature, ...]:
-    """Describe what `of` computes, in order."""
+    """Describe what the view computes, in order."""
     return (
         Feature("interaction_count", "int64", "events, without cancellations and ratings"),
         Feature("total_interaction_score", "float64", "sum of strengths; cancellations take away"),
@@ -40,7 +40,13 @@ def features(_: FeatureSettings) -> tuple[Feature, ...]:
     )
 
 
-def of(inputs: Inputs) -> Table:
+@feature_view(
+    "user_item_features",
+    keys={"user_id": "string", "item_id": "string"},
+    says="what a user did with an item",
+    features=features,
+)
+def user_item_features(inputs: Inputs) -> Table:
     """Compute the view in one pass over the events, and the totals it compares with."""
     e = inputs.events
     pairs = e.group_by(inputs.by("user_id", "item_id")).aggregate(
@@ -59,12 +65,3 @@ def of(inputs: Inputs) -> Table:
         rating_difference=pairs.rating - pairs.of_item,
         days_since_last_interaction=days_between(inputs.moment(pairs), pairs.last_us),
     )
-
-
-USER_ITEM = FeatureView(
-    name="user_item_features",
-    keys={"user_id": "string", "item_id": "string"},
-    says="what a user did with an item",
-    features=features,
-    of=of,
-)

@@ -42,7 +42,8 @@ def catalogue_of(history: Table, snapshots: Table | None, events: Table) -> Tabl
     A missing title becomes the item id, a missing price the median of its category, else
     of all items; `is_…_imputed` says so. No price anywhere: it stays null.
     """
-    latest = history.filter(history.valid_to_us == FOREVER_US).drop("valid_from_us", "valid_to_us")
+    latest = history.filter(history.valid_to_us == FOREVER_US)
+    latest = latest.drop("valid_from_us", "valid_to_us", "known_from_us")
     counted = events.group_by("item_id").aggregate(
         n_events=events.count(),
         __category=events.category_id.last(order_by=[events.occurred_us, events.event_id]),

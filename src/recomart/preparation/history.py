@@ -12,7 +12,7 @@ from recomart.preparation.events import day_of, union
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ibis.expr.types import Table
+    from ibis.expr.types import IntegerValue, Table
 
 ATTRIBUTES = {
     "title": "string",
@@ -22,14 +22,23 @@ ATTRIBUTES = {
     "available": "boolean",
 }
 """Attributes of an item that may change, and their types."""
-CHANGES = {"item_id": "string", "valid_from_us": "int64", **ATTRIBUTES}
+CHANGES = {
+    "item_id": "string",
+    "valid_from_us": "int64",
+    "known_from_us": "int64",
+    **ATTRIBUTES,
+}
 HISTORY = {
     "item_id": "string",
     "valid_from_us": "int64",
     "valid_to_us": "int64",
+    "known_from_us": "int64",
     **ATTRIBUTES,
 }
-"""Columns of `item_history`; intervals are half open and do not overlap."""
+"""Columns of `item_history`; intervals are half open and do not overlap.
+
+`known_from_us` is when the last of what an interval tells had happened and arrived.
+"""
 ALWAYS_US = 0
 """Start of an interval that is taken to have held ever before: 1970."""
 
@@ -40,7 +49,8 @@ def changes_of_catalogue(catalogue: Table) -> Table:
         group_by=["item_id", "occurred_us"],
         order_by=[ibis.desc("arrived_us"), "source", *ATTRIBUTES],
     )
-    latest = catalogue.mutate(__last=last).filter(lambda t: t["__last"] == 0)
+    latest = catalogue.mutate(__last=last, known_from_us=_known_from(catalogue))
+    latest = latest.filter(latest["__last"] == 0)
     return union([latest.rename(valid_from_us="occurred_us")], CHANGES)
 
 
@@ -53,13 +63,15 @@ def changes_of_properties(properties: Table, attribute_of: Mapping[str, str]) ->
     named = properties.filter(properties.property.isin(list(attribute_of)))
     attribute = named.property.cases(*attribute_of.items(), else_=ibis.null("string"))
     at = named.group_by("item_id", "occurred_us", attribute=attribute).aggregate(
-        value=named.value.max()  # two values at one moment: any rule will do, but one must
+        value=named.value.max(),  # two values at one moment: any rule will do, but one must
+        known_from_us=_known_from(named).max(),
     )
     by_time = ibis.window(group_by=["item_id", "attribute"], order_by="occurred_us")
     marked = at.mutate(__before=at.value.lag().over(by_time))
     new = marked.filter(marked["__before"].isnull() | (marked["__before"] != marked.value))
     pivoted = new.group_by("item_id", valid_from_us=new.occurred_us).aggregate(
-        **{name: new.value.max(where=new.attribute == name) for name in ATTRIBUTES}
+        known_from_us=new.known_from_us.max(),
+        **{name: new.value.max(where=new.attribute == name) for name in ATTRIBUTES},
     )
     price = pivoted.price.re_replace("^n", "").try_cast("float64")
     available = pivoted.available.lower().isin(["1", "true", "yes"])
@@ -67,11 +79,12 @@ def changes_of_properties(properties: Table, attribute_of: Mapping[str, str]) ->
 
 
 def changes_of_events(events: Table) -> Table:
-    """Take the last title and price that a day's own events gave an item."""
+    """Take the last title and price that a day's own events gave an item, from then on."""
     told = events.filter(events.title.notnull() | events.price.notnull())
     order = [told.occurred_us, told.event_id]
     daily = told.group_by("item_id", day=day_of(told.occurred_us)).aggregate(
-        valid_from_us=told.occurred_us.min(),
+        valid_from_us=told.occurred_us.max(),
+        known_from_us=_known_from(told).max(),
         title=told.title.last(order_by=order),
         price=told.price.last(order_by=order),
     )
@@ -88,7 +101,8 @@ def history_of(changes: Iterable[Table]) -> Table:
     """
     rows = union(list(changes), CHANGES)
     at = rows.group_by("item_id", "valid_from_us").aggregate(
-        **{name: rows[name].max() for name in ATTRIBUTES}
+        known_from_us=rows.known_from_us.max(),
+        **{name: rows[name].max() for name in ATTRIBUTES},
     )
     carried = _carried_forward(at)
     by_time = ibis.window(group_by="item_id", order_by="valid_from_us")
@@ -123,7 +137,13 @@ def _carried_forward(changes: Table) -> Table:
     return counted.select(
         "item_id",
         "valid_from_us",
+        # what is carried on may have arrived later than what is new
+        known_from_us=counted.known_from_us.max().over(past),
         **{
             name: counted[name].max().over(group_by=["item_id", f"__{name}"]) for name in ATTRIBUTES
         },
     )
+
+
+def _known_from(rows: Table) -> IntegerValue:
+    return ibis.greatest(rows.occurred_us, rows.arrived_us)

@@ -26,12 +26,15 @@ from recomart.settings.sources import (
     Rule,
     Source,
 )
+from recomart.settings.views import Aggregate, DeclaredView
 
 __all__ = [
+    "Aggregate",
     "Column",
     "Contract",
     "CsvDialect",
     "CsvSource",
+    "DeclaredView",
     "EngineSettings",
     "EvaluationSettings",
     "FeatureSettings",

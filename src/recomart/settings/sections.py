@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field, JsonValue
+from typing import Literal
+
+from pydantic import Field, JsonValue
 
 from recomart.settings.sources import Source
+from recomart.settings.views import DeclaredView, Name, Section, Version
 from recomart.vocabulary import ADD_TO_CART, CANCEL, CLICK, PURCHASE, RATE, VIEW
-
-
-class Section(BaseModel, frozen=True, extra="forbid"):
-    """A branch of the tree. A word that is not in the tree is an error, not a shrug."""
 
 
 class PathSettings(Section):
     """Where things live; relative paths are relative to the folder of recomart.yaml."""
 
     lake: str = Field("data/lake", description="root of the lake")
-    warehouse: str = Field("data/warehouse.sqlite", description="the SQLite feature warehouse")
+    warehouse: str = Field(
+        "data/warehouse.sqlite", description="feature warehouse: an SQLite file, or postgresql://…"
+    )
+    online: str = Field(
+        "data/online.sqlite",
+        description="online store: an SQLite file, postgresql://… or redis://…",
+    )
     reports: str = Field("reports", description="copies of the HTML reports, to open and send")
     logs: str = Field("logs", description="stage logs and run records")
 
 
 class EngineSettings(Section):
-    """The embedded engine, DuckDB."""
+    """What computes. Features by `kind`, with the same result; everything else by DuckDB."""
 
-    memory_limit: str = Field(
-        "4GiB", pattern=r"^\d+(\.\d+)?\s*[KMGT]i?B$", description="above it, work spills to disk"
+    kind: Literal["duckdb", "postgres", "spark"] = Field(
+        "duckdb", description="the engine that computes features"
     )
-    threads: int = Field(0, ge=0, description="0: as many as there are cores")
+    memory_limit: str = Field(
+        "4GiB",
+        pattern=r"^\d+(\.\d+)?\s*[KMGT]i?B$",
+        description="DuckDB's; above it, work spills to disk",
+    )
+    threads: int = Field(0, ge=0, description="DuckDB's; 0: as many as there are cores")
+    postgres: str = Field("", description="postgresql://… of the database that computes")
+    spark_master: str = Field("local[*]", description="local[*], spark://…, yarn, k8s://…")
+    spark_options: dict[str, str] = Field(default={}, description="settings of the Spark session")
 
 
 class QualitySettings(Section):
@@ -67,6 +80,15 @@ class FeatureSettings(Section):
 
     windows_days: tuple[int, ...] = Field((1, 7, 30), description="trailing windows, in days")
     pairs_per_item: int = Field(50, gt=0, description="co-occurring items kept for each item")
+    versions: dict[Name, Version] = Field(
+        default={}, description="a new version of a view whose definition these settings change"
+    )
+    views: dict[Name, DeclaredView] = Field(
+        default={}, description="views of your own; usually in feature_store.yaml beside this file"
+    )
+    training_every_hours: float = Field(
+        24.0, gt=0, description="training rows see features as of the last such moment before them"
+    )
 
 
 class ModelSettings(Section):

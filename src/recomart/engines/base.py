@@ -1,0 +1,59 @@
+"""What every engine can do: bring tables in, compute Ibis expressions, stream the rows out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from ibis.expr.types import Table
+    from typing_extensions import Self
+
+ARROW_TYPES = {
+    "string": pa.string(),
+    "int64": pa.int64(),
+    "int32": pa.int32(),
+    "int16": pa.int16(),
+    "int8": pa.int8(),
+    "float64": pa.float64(),
+    "boolean": pa.bool_(),
+}
+
+
+class Engine(Protocol):
+    """Computes tables. One Ibis expression gives the same rows on each of them.
+
+    A context manager: what was read, loaded or kept goes with it.
+    """
+
+    name: str
+
+    def read(self, name: str, paths: Sequence[Path], columns: Mapping[str, str]) -> Table:
+        """Open columns (name → type) of Parquet files as one table; no files, no rows."""
+
+    def load(self, name: str, rows: pa.Table) -> Table:
+        """Bring rows of this process in."""
+
+    def keep(self, name: str, table: Table) -> Table:
+        """Compute a table once, for several uses."""
+
+    def stream(self, table: Table) -> pa.RecordBatchReader:
+        """Run an expression and read its rows in batches, in their order."""
+
+    def drop(self, name: str) -> None:
+        """Forget what was loaded or kept under a name."""
+
+    def __enter__(self) -> Self:
+        """Begin."""
+
+    def __exit__(self, *_: object) -> None:
+        """Forget everything; what was shared with others stays open."""
+
+
+def empty(columns: Mapping[str, str]) -> pa.Table:
+    """Return a table of no rows."""
+    return pa.schema([(name, ARROW_TYPES[dtype]) for name, dtype in columns.items()]).empty_table()

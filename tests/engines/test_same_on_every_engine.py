@@ -1,0 +1,77 @@
+"""Every view, on DuckDB, PostgreSQL and Spark, over the same random shop: the same rows."""
+
+import math
+from dataclasses import replace
+
+import pyarrow as pa
+import pytest
+
+from recomart.features.definition import as_of, known_before
+from recomart.features.views import VIEWS
+from recomart.vocabulary import DAY_US, HOUR_US
+from tests.engines.shops import KEYS, MOMENTS, SHOPS, inputs_of
+
+ENGINES = ("postgres", "spark")
+pytestmark = pytest.mark.usefixtures("pandas_allowed")
+
+
+def rows_of(engine, view, inputs, at_us):
+    given = replace(inputs, events=known_before(inputs.events, at_us), at_us=at_us)
+    return engine.stream(view.table(given)).read_all()
+
+
+def assert_same(found, expected):
+    assert found.schema.equals(expected.schema)
+    assert found.num_rows == expected.num_rows
+    for name in expected.column_names:
+        mine, its = found[name].to_pylist(), expected[name].to_pylist()
+        for row, (one, other) in enumerate(zip(mine, its, strict=True)):
+            same = one == other or (
+                isinstance(one, float)
+                and isinstance(other, float)
+                and math.isclose(one, other, rel_tol=1e-9)
+            )
+            assert same, f"{name}, row {row}: {one!r}, not {other!r}"
+
+
+@pytest.mark.parametrize("engine", ENGINES, indirect=True)
+@pytest.mark.parametrize("shop", SHOPS)
+def test_every_view_is_the_same_as_of_one_moment(engine, duckdb_engine, shop):
+    here, there = inputs_of(duckdb_engine, shop), inputs_of(engine, shop)
+    for view in VIEWS.values():
+        expected = rows_of(duckdb_engine, view, here, MOMENTS[-1])
+
+        assert_same(rows_of(engine, view, there, MOMENTS[-1]), expected)
+
+
+@pytest.mark.parametrize("engine", ENGINES, indirect=True)
+def test_every_view_is_the_same_as_of_many_moments(engine, duckdb_engine):
+    here, there = inputs_of(duckdb_engine, "random"), inputs_of(engine, "random")
+    for view in VIEWS.values():
+        asked = [{"at_us": at_us} for at_us in MOMENTS]
+        for key, dtype in view.keys.items():
+            values = KEYS.get(key, range(7))
+            asked = [row | {key: value} for row in asked for value in values]
+        schema = pa.schema(
+            [("n", pa.int64()), ("at_us", pa.int64())]
+            + [(k, pa.string() if t == "string" else pa.int64()) for k, t in view.keys.items()]
+        )
+        table = pa.Table.from_pylist([{"n": n, **r} for n, r in enumerate(asked)], schema=schema)
+        answers = [
+            e.stream(as_of(e.load("asked", table), view, i).order_by("n")).read_all()
+            for e, i in ((duckdb_engine, here), (engine, there))
+        ]
+
+        assert_same(answers[1], answers[0])
+
+
+def test_the_random_shop_has_what_makes_engines_differ(duckdb_engine):
+    events = duckdb_engine.stream(inputs_of(duckdb_engine, "random").events).read_all()
+    times = events["occurred_us"].to_pylist()
+
+    assert any(t % DAY_US == 0 for t in times)
+    assert any(t % DAY_US == DAY_US - 1 for t in times)
+    assert len(set(times)) < len(times)
+    assert any(t % HOUR_US for t in times)
+    assert events["price"].null_count > 0
+    assert any(ord(c) > 0xFFFF for user in events["user_id"].to_pylist() for c in user)
