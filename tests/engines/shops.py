@@ -7,7 +7,6 @@ import pyarrow as pa
 
 from recomart.engines.base import empty
 from recomart.features.definition import Inputs
-from recomart.features.encoders import Encoders
 from recomart.settings import FeatureSettings
 from recomart.vocabulary import DAY_US, EVENT_TYPES, FOREVER_US, HOUR_US, PREPARED_COLUMNS
 from tests.features.shop import CATEGORIES, HISTORY, STRENGTH
@@ -40,16 +39,12 @@ def shop(name):
 def inputs_of(engine, name):
     """Load a shop into an engine; all its events, known or not."""
     events, categories, history = shop(name)
-    codes = {"cups": 1, "pens": 2, "ßets": 3}
-    encoders = Encoders(fitted_before_us=0, categories=codes, price_min=0.5, price_max=90.0)
     return Inputs(
         events=engine.load("events", events),
         categories=engine.load("categories", categories),
         history=engine.load("history", history),
-        codes=engine.load("codes", encoders.codes()),
         at_us=MOMENTS[-1],
         settings=FeatureSettings(pairs_per_item=3),
-        encoders=encoders,
     )
 
 
@@ -64,7 +59,10 @@ def _event(rng, number):
     kind = rng.choice(EVENT_TYPES)
     row = dict.fromkeys(PREPARED_COLUMNS)
     row |= {"event_id": f"e{number}", "event_type": kind, "source": "events"}
-    row |= {"user_id": rng.choice(KEYS["user_id"][:-1]), "item_id": rng.choice(KEYS["item_id"][:-1])}
+    row |= {
+        "user_id": rng.choice(KEYS["user_id"][:-1]),
+        "item_id": rng.choice(KEYS["item_id"][:-1]),
+    }
     row |= {"occurred_us": when, "arrived_us": when + rng.choice([0, 0, 1, DAY_US])}
     row |= {"day": when // DAY_US, "hour": when % DAY_US // HOUR_US}
     row |= {"day_of_week": (when // DAY_US + 3) % 7, "strength": STRENGTH.get(kind, 2.0)}

@@ -4,7 +4,6 @@ import ibis
 import pyarrow as pa
 
 from recomart.features.definition import Inputs, known_before
-from recomart.features.encoders import fit_encoders
 from recomart.settings import FeatureSettings
 from recomart.vocabulary import DAY_US, FOREVER_US, HOUR_US, PREPARED_COLUMNS
 
@@ -38,15 +37,12 @@ def table(rows, columns):
 
 def inputs(events, history=(), categories=(), at_us=AT_US, **settings):
     rows = known_before(table(list(events), PREPARED_COLUMNS), at_us)
-    encoders = fit_encoders(rows, at_us)
     return Inputs(
         events=rows,
         categories=table(list(categories), CATEGORIES),
         history=table(list(history), HISTORY),
-        codes=ibis.memtable(encoders.codes()),
         at_us=at_us,
         settings=FeatureSettings.model_validate(settings),
-        encoders=encoders,
     )
 
 

@@ -31,6 +31,8 @@ class Engine(Protocol):
     """
 
     name: str
+    has_asof: bool
+    """It joins the newest row before a moment by itself."""
 
     def read(self, name: str, paths: Sequence[Path], columns: Mapping[str, str]) -> Table:
         """Open columns (name → type) of Parquet files as one table; no files, no rows."""

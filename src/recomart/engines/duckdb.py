@@ -41,6 +41,7 @@ class DuckDBEngine:
     """Computes in this process, on a connection that may be shared."""
 
     name = "duckdb"
+    has_asof = True
 
     def __init__(self, con: Backend) -> None:
         self.con = con

@@ -16,6 +16,7 @@ from recomart.errors import MissingExtraError, StoreUnavailableError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+    from types import ModuleType
 
     from ibis.expr.types import Table
     from typing_extensions import Self
@@ -37,6 +38,7 @@ class PostgresEngine:
     """Computes in a PostgreSQL database. What a killed process left is cleared by the next."""
 
     name = "postgres"
+    has_asof = False
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -143,13 +145,13 @@ def _wider(dtype: pa.DataType) -> pa.DataType:
     return pa.int16() if dtype == pa.int8() else dtype
 
 
-def _driver() -> Any:
+def _driver() -> ModuleType:
     try:
         import adbc_driver_postgresql.dbapi as adbc
         import psycopg  # noqa: F401  (what Ibis connects with)
     except ModuleNotFoundError as error:
         raise MissingExtraError(str(error.name), "postgres") from None
-    return adbc
+    return adbc  # type: ignore[no-any-return]
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import ibis
 import pyarrow as pa
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from ibis.expr.types import Table
+    from pyspark.sql import DataFrame, SparkSession
     from typing_extensions import Self
 
     from recomart.settings import EngineSettings
@@ -40,12 +41,13 @@ class SparkEngine:
     """
 
     name = "spark"
+    has_asof = False
 
     def __init__(self, settings: EngineSettings, exchange: Path | None = None) -> None:
         self.session, self._is_ours = _session(settings)
         self.con = ibis.pyspark.connect(self.session)
         self._exchange = Path(tempfile.mkdtemp(prefix="recomart-spark-", dir=_made(exchange)))
-        self._kept: dict[str, Any] = {}
+        self._kept: dict[str, DataFrame] = {}
         self._n_answers = 0
 
     def read(self, name: str, paths: Sequence[Path], columns: Mapping[str, str]) -> Table:
@@ -86,7 +88,7 @@ class SparkEngine:
         if kept is not None:
             kept.unpersist()
 
-    def _view(self, name: str, frame: Any) -> Table:
+    def _view(self, name: str, frame: DataFrame) -> Table:
         frame.createOrReplaceTempView(name)
         return self.con.table(name)
 
@@ -107,7 +109,7 @@ class SparkEngine:
         shutil.rmtree(self._exchange, ignore_errors=True)
 
 
-def _session(settings: EngineSettings) -> tuple[Any, bool]:
+def _session(settings: EngineSettings) -> tuple[SparkSession, bool]:
     try:
         from pyspark.sql import SparkSession
     except ModuleNotFoundError as error:

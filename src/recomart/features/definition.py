@@ -28,7 +28,6 @@ if TYPE_CHECKING:
         Table,
     )
 
-    from recomart.features.encoders import Encoders
     from recomart.settings import FeatureSettings
 
 FIRST_VERSION = "v1"
@@ -38,23 +37,38 @@ MOST = 1e9
 """Amounts beyond this, up or down, are cut, so that sums of them stay within 64 bits."""
 MOST_RATING = 1e3
 """As `MOST`, of ratings, where squares are summed."""
-SEEN = (
-    "user_id",
-    "item_id",
-    "event_type",
-    "category_id",
-    "occurred_us",
-    "arrived_us",
-    "strength",
-    "price",
-    "rating",
-    "day",
-    "hour",
-    "day_of_week",
-    "session_id",
-    "session_position",
-)
+SEEN = {
+    "user_id": "string",
+    "item_id": "string",
+    "event_type": "string",
+    "category_id": "string",
+    "occurred_us": "int64",
+    "arrived_us": "int64",
+    "strength": "float64",
+    "price": "float64",
+    "rating": "float64",
+    "day": "int32",
+    "hour": "int8",
+    "day_of_week": "int8",
+    "session_id": "string",
+    "session_position": "int32",
+}
 """Columns of an event that features are made from."""
+HISTORY = {
+    "item_id": "string",
+    "valid_from_us": "int64",
+    "known_from_us": "int64",
+    "category_id": "string",
+    "price": "float64",
+}
+"""Columns of `item_history` that features are made from."""
+CATEGORIES = {
+    "category_id": "string",
+    "parent_id": "string",
+    "path": "string",
+    "depth": "int32",
+}
+"""Columns of `categories` that features are made from."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +88,6 @@ class Inputs:
     events      rows that were `known_before` the moment, or each moment
     categories  the category tree
     history     item attributes over time, in half-open intervals
-    codes       `category_id` and its `code`, as the encoders know them
     at_us       the moment, µs; or a table of moments, column `at_us`: then every table that is
                 made from these inputs has `at_us` among its keys
     """
@@ -82,10 +95,8 @@ class Inputs:
     events: Table
     categories: Table
     history: Table
-    codes: Table
     at_us: int | Table
     settings: FeatureSettings
-    encoders: Encoders
 
     def by(self, *names: str) -> list[str]:
         """Return key columns, the moment among them where there are many."""

@@ -22,7 +22,7 @@ from recomart.features.definition import (
     score_of,
     within,
 )
-from recomart.features.encoders import UNKNOWN
+from recomart.features.encoders import UNKNOWN, category_codes, scaled, with_price_range
 from recomart.vocabulary import ADD_TO_CART, CANCEL, DAY_US, VIEW
 
 if TYPE_CHECKING:
@@ -127,12 +127,13 @@ def _from_catalogue(inputs: Inputs) -> Table:
     week_ago = _held(inputs, 7 * DAY_US).rename(price_before="price").drop("category_id")
     mean = now.group_by(inputs.by("category_id")).aggregate(mean_price=mean_of(now, "price"))
     joined = attach(now, mean, inputs.by("category_id"))
-    joined = attach(joined, inputs.codes, ["category_id"])
+    joined = attach(joined, category_codes(inputs), inputs.by("category_id"))
     joined = attach(joined, week_ago, inputs.by("item_id"))
+    joined = with_price_range(inputs, joined)
     return joined.select(
         *inputs.by("item_id"),
         "price",
-        price_normalised=inputs.encoders.scaled_price(joined.price),
+        price_normalised=scaled(joined.price, joined.price_min, joined.price_max),
         price_relative_to_category=ratio(joined.price, joined.mean_price),
         price_change_7d=ratio(joined.price, joined.price_before) - 1.0,
         category_code=joined.code,

@@ -65,6 +65,17 @@ class Workbench:
         """Where this stage writes its events."""
         return StageLog(self.stage)
 
+    @property
+    def making(self) -> Making:
+        """Who makes what this stage commits."""
+        return Making(
+            key=self.key,
+            stage=self.stage,
+            run_id=self.run_id,
+            settings_hash=self.settings_hash,
+            code_version=self.code_version,
+        )
+
     def read(self, dataset: str, partitions: Iterable[str] | None = None) -> Table:
         """Open a data set's current version (or some of its partitions), verified."""
         manifest = self.lake.latest(dataset)
@@ -96,14 +107,8 @@ class Workbench:
         details: Mapping[str, JsonValue] | None = None,
     ) -> Manifest:
         """Publish a draft under this run's name and key."""
-        making = Making(
-            key=self.key,
-            stage=self.stage,
-            run_id=self.run_id,
-            settings_hash=self.settings_hash,
-            code_version=self.code_version,
-        )
-        return draft.commit(making, [parent.as_parent() for parent in parents], counts, details)
+        of = [parent.as_parent() for parent in parents]
+        return draft.commit(self.making, of, counts, details)
 
     def write(
         self,

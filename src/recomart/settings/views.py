@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, Field, StringConstraints, model_validator
-from typing_extensions import Self
 
 from recomart.vocabulary import EVENT_TYPES
 
@@ -37,15 +36,15 @@ class Aggregate(Section):
     description: str = Field("", description="a sentence on what it means")
 
     @model_validator(mode="after")
-    def _fits(self) -> Self:
-        amounts, identities = ("sum", "mean", "min", "max"), ("distinct",)
-        fits = {
-            **dict.fromkeys(amounts, Amount.__args__),  # type: ignore[attr-defined]
-            **dict.fromkeys(identities, Identity.__args__),  # type: ignore[attr-defined]
-        }.get(self.of, (None,))
-        if self.column not in fits:
-            wanted = " or ".join(map(str, fits)) if fits != (None,) else "no column"
-            raise ValueError(f"{self.of} wants {wanted}, not {self.column}")
+    def _fits(self) -> Aggregate:
+        wanted: tuple[str | None, ...] = (None,)
+        if self.of in ("sum", "mean", "min", "max"):
+            wanted = get_args(Amount)
+        elif self.of == "distinct":
+            wanted = get_args(Identity)
+        if self.column not in wanted:
+            fitting = " or ".join(str(name) for name in wanted if name) or "no column"
+            raise ValueError(f"{self.of} wants {fitting}, not {self.column}")
         return self
 
 
@@ -69,7 +68,7 @@ class DeclaredView(Section):
         return tuple(f"{entity}_id" for entity in entities)
 
     @model_validator(mode="after")
-    def _has_distinct_names(self) -> Self:
+    def _has_distinct_names(self) -> DeclaredView:
         taken = [name for name in (*self.keys, "at_us") if name in self.features]
         if taken or len(set(self.keys)) < len(self.keys):
             raise ValueError(f"keys and features share names: {', '.join(taken or self.keys)}")
