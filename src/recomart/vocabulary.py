@@ -117,3 +117,11 @@ def layer_of(dataset: str) -> str:
     if dataset.startswith("model_"):
         return "models"
     return _LAYER_BY_NAME.get(dataset, "features")
+
+
+FIRST_VERSION = "v1"
+
+
+def dataset_of_view(view: str, version: str) -> str:
+    """Return the data set of one version of a feature view; the first bears the plain name."""
+    return view if version == FIRST_VERSION else f"{view}_{version}"

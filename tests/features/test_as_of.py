@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from recomart.features.definition import as_of, at_each, known_before
+from recomart.features.definition import as_of, known_before
 from recomart.features.stage import build_features
 from recomart.features.views import VIEWS
 from recomart.vocabulary import DAY_US, PREPARED_COLUMNS
@@ -127,8 +127,8 @@ def test_an_answer_is_that_of_the_history_cut_off_at_its_moment(name, made):
     ids=["arrival forgotten", "same instant happened", "same instant arrived"],
 )
 def test_the_comparison_catches_a_leak(monkeypatch, leaking):
-    def leaky(events, moments):
-        seen = at_each(events, moments)
+    def leaky(events, moments, keys):
+        seen = events.inner_join(moments, list(keys))
         return seen.filter(leaking(seen, seen.at_us))
 
     soon = event(1, "ann", "mug", "view", 0.5)
@@ -169,7 +169,8 @@ def test_edges_of_the_window(days_ago, more_us, expected):
 @pytest.mark.parametrize(("from_us", "expected"), [(AT_US - 1, 5.0), (AT_US, 4.0)])
 def test_a_price_of_the_same_instant_is_not_known(from_us, expected):
     old, new = version("mug", 50, 4.0) | {"valid_to_us": from_us}, version("mug", 0, 5.0)
-    given = inputs([event(1, "ann", "mug", "view", 1)], [old, new | {"valid_from_us": from_us}])
+    new |= {"valid_from_us": from_us, "known_from_us": from_us}
+    given = inputs([event(1, "ann", "mug", "view", 1)], [old, new])
 
     assert snapshot(VIEWS["item_features"], given, AT_US)["mug",]["price"] == expected
 

@@ -9,15 +9,15 @@ from contextlib import closing
 
 import pytest
 
-from recomart.engines import connect
+from recomart.engines import DuckDBEngine, connect
 from recomart.errors import ArtefactError, NotFoundError
-from recomart.features.encoders import UNKNOWN, Encoders, fit_encoders
+from recomart.features.encoders import Encoders, category_codes, fit_encoders
 from recomart.features.stage import build_features
 from recomart.features.views import VIEWS
 from recomart.features.warehouse import create_statement, load_warehouse, read_features
 from recomart.settings import EngineSettings, FeatureSettings
-from recomart.vocabulary import PREPARED_COLUMNS
-from tests.features.shop import AT_US, CATEGORIES, HISTORY, event, table, version
+from recomart.vocabulary import DAY_US, PREPARED_COLUMNS
+from tests.features.shop import AT_US, CATEGORIES, HISTORY, event, inputs, table, version
 
 KINDS = ["view", "view", "add_to_cart", "purchase", "cancel", "rate"]
 
@@ -91,30 +91,37 @@ def test_the_same_events_give_the_same_bytes_on_one_thread_or_two(prepared, tmp_
 def test_encoders_are_kept_and_read_again(built):
     stored = Encoders.from_json(built.lake.read("encoders", "encoders.json"))
 
-    assert stored.categories == {"c0": 1, "c1": 2, "c2": 3}
+    assert stored.categories == {"c0": 1, "c2": 2, "c1": 3}
     assert (stored.price_min, stored.price_max) == (0.1, 8.1)
 
 
 def test_encoders_know_the_past_only():
-    events = table(shop_events(), PREPARED_COLUMNS)
-    early = fit_encoders(events, min(row["occurred_us"] for row in shop_events()))
+    rows = shop_events()
+    first = min(row["occurred_us"] for row in rows)
+    engine = DuckDBEngine(connect(EngineSettings()))
+    early = fit_encoders(engine, inputs(rows, at_us=first), first)
 
     assert early.categories == {}
     assert early.price_min is None
 
 
-@pytest.mark.parametrize("data", [b"{}", b"no", b'{"format": 2}'])
+@pytest.mark.parametrize("data", [b"{}", b"no", b'{"format": 1}'])
 def test_other_encoders_are_refused(data):
     with pytest.raises(ArtefactError):
         Encoders.from_json(data)
 
 
-def test_an_unknown_category_has_the_code_of_unknown():
-    encoders = Encoders(fitted_before_us=AT_US, categories={"a": 1}, price_min=None, price_max=None)
-    codes = table([{"c": "a"}, {"c": "zzz"}, {"c": None}], {"c": "string"})
-    found = codes.select(code=encoders.category_code(codes.c)).to_pyarrow()["code"].to_pylist()
+def test_a_category_keeps_its_code_when_others_become_known():
+    rows = [
+        event(1, "ann", "mug", "view", 9, category_id="hats"),
+        event(2, "ann", "mug", "view", 5, category_id="cups"),
+        event(3, "ann", "mug", "view", 1, category_id="arms"),
+    ]
+    codes = [category_codes(inputs(rows, at_us=at)).order_by("code") for at in (AT_US, AT_US - 3 * DAY_US)]
+    now, before = (dict(zip(*c.to_pyarrow().to_pydict().values(), strict=True)) for c in codes)
 
-    assert found == [1, UNKNOWN, UNKNOWN]
+    assert now == {"hats": 1, "cups": 2, "arms": 3}
+    assert before == {"hats": 1, "cups": 2}
 
 
 def warehouse(bench):
@@ -173,7 +180,7 @@ def test_the_schema_says_what_each_column_is(view):
 LOAD = """
 import sqlite3, sys, time
 from pathlib import Path
-from recomart.engines import connect
+from recomart.engines import DuckDBEngine, connect
 from recomart.features import warehouse
 from recomart.lake import Lake, LocalObjects, Workbench
 from recomart.settings import EngineSettings, Loaded, Settings

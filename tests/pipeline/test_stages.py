@@ -2,8 +2,10 @@
 
 import pytest
 
+from recomart.features.views import VIEWS, views_of
 from recomart.pipeline import stages
-from recomart.pipeline.stages import FEATURE_VIEWS, STAGES
+from recomart.pipeline.stages import FEATURE_VIEWS, STAGES, expand
+from recomart.settings import Settings
 
 BY_NAME = {stage.name: stage for stage in STAGES}
 
@@ -32,4 +34,20 @@ def test_the_template_of_a_page_is_code(tmp_path, monkeypatch):
 
 
 def test_the_encoders_are_among_what_the_features_leave():
-    assert set(BY_NAME["build_features"].writes) == {"encoders", *FEATURE_VIEWS}
+    assert BY_NAME["build_features"].writes == ("encoders", "*view")
+
+
+def test_views_are_known_by_name_and_version():
+    assert list(FEATURE_VIEWS) == list(VIEWS)
+    settings = Settings.model_validate(
+        {
+            "features": {
+                "versions": {"user_features": "v2"},
+                "views": {"mine": {"entity": "user", "features": {"n": {"of": "count"}}}},
+            }
+        }
+    )
+    views = views_of(settings.features).values()
+
+    assert expand(["*view"], settings) == [view.dataset for view in views]
+    assert {"user_features_v2", "mine", "item_features"} <= set(expand(["*view"], settings))

@@ -14,6 +14,7 @@ import click
 from recomart import __version__
 from recomart.cli.ask import recommend, similar
 from recomart.cli.context import Context
+from recomart.cli.features import features
 from recomart.cli.look import doctor, report, status
 from recomart.cli.quarantine import quarantine
 from recomart.cli.start import config, demo, init
@@ -52,6 +53,7 @@ def recomart(
 
 for command in (init, demo, run, *STAGE_COMMANDS, recommend, similar, report, status, doctor):
     recomart.add_command(command)
+recomart.add_command(features)
 recomart.add_command(quarantine)
 recomart.add_command(config)
 

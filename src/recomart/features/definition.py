@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from recomart.vocabulary import CANCEL, DAY_US, PURCHASE, RATE
+from recomart.vocabulary import CANCEL, DAY_US, FIRST_VERSION, PURCHASE, RATE, dataset_of_view
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from recomart.settings import FeatureSettings
 
-FIRST_VERSION = "v1"
 UNITS = 1_000_000
 """Amounts (strength, price, rating) are summed as integers of a millionth."""
 MOST = 1e9
@@ -132,7 +131,7 @@ class FeatureView:
     of: Callable[[Inputs], Table]
     source: tuple[str, ...] = ("events",)
     depends_on: tuple[str, ...] = ()
-    version: str = "v1"
+    version: str = FIRST_VERSION
     owner: str = "recomart"
     fresh_days: float | None = 30.0
     online: bool = True
@@ -140,7 +139,7 @@ class FeatureView:
     @property
     def dataset(self) -> str:
         """The data set that holds its values; that of a first version bears the plain name."""
-        return dataset_of(self.name, self.version)
+        return dataset_of_view(self.name, self.version)
 
     @property
     def entity(self) -> str:
@@ -173,11 +172,6 @@ def feature_view(
         return FeatureView(name, keys, says, features, of, **more)
 
     return declare
-
-
-def dataset_of(view: str, version: str) -> str:
-    """Return the data set of one version of a view."""
-    return view if version == FIRST_VERSION else f"{view}_{version}"
 
 
 def at_each(table: Table, moments: int | Table) -> Table:

@@ -14,8 +14,9 @@ import ibis
 from pydantic import BaseModel, Field, ValidationError
 
 from recomart.errors import DefinitionError, IntegrityError, NotFoundError
-from recomart.features.definition import CATEGORIES, HISTORY, SEEN, Inputs, dataset_of, known_before
+from recomart.features.definition import CATEGORIES, HISTORY, SEEN, Inputs, known_before
 from recomart.lake import Draft, Making, hash_of
+from recomart.vocabulary import dataset_of_view
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,7 +59,7 @@ class Entry(BaseModel, frozen=True, extra="forbid"):
     @property
     def dataset(self) -> str:
         """The data set that holds its values."""
-        return dataset_of(self.name, self.version)
+        return dataset_of_view(self.name, self.version)
 
     @property
     def entity(self) -> str:

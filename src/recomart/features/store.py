@@ -19,13 +19,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recomart.engines import connect, open_engine
-from recomart.errors import DefinitionError, FrameError
+from recomart.errors import DefinitionError, FrameError, NotFoundError
+from recomart.features.catalogue import list_features
 from recomart.features.frames import arrow_of, like, moments_of
 from recomart.features.offline import OfflineStore, Wanted, together
 from recomart.features.references import (
     FeatureReference,
     composed_entry,
-    full_name,
     resolve,
     saved_entry,
 )
@@ -100,21 +100,7 @@ class FeatureStore:
 
     def list_features(self) -> list[dict[str, Any]]:
         """Return every feature of every registered version: name, type, entity, source, …"""
-        return [
-            {
-                "feature": full_name(one.entry, feature.name),
-                "version": one.entry.version,
-                "type": feature.dtype,
-                "entity": one.entry.entity,
-                "kind": one.entry.kind,
-                "source": ", ".join(one.entry.source),
-                "owner": one.entry.owner,
-                "description": feature.description,
-                "created_at": one.created_at,
-            }
-            for one in self.registry.all()
-            for feature in one.entry.features
-        ]
+        return list_features(self.lake)
 
     # ------------------------------------------------------------------ values
 
@@ -222,23 +208,35 @@ class FeatureStore:
 
     # ------------------------------------------------------------------ look-ups
 
-    def get_user_features(self, user_id: str, version: str | None = None) -> dict[str, Any] | None:
-        """Return the online values of a user, None where there are none."""
-        return self._look_up("user_features", user_id, version=version)
+    def get_user_features(self, user_id: str, version: str | None = None) -> dict[str, Any]:
+        """Return the online values of a user. Raises NotFoundError where there are none."""
+        return self.look_up("user_features", (user_id,), version)
 
-    def get_item_features(self, item_id: str, version: str | None = None) -> dict[str, Any] | None:
-        """Return the online values of an item."""
-        return self._look_up("item_features", item_id, version=version)
+    def get_item_features(self, item_id: str, version: str | None = None) -> dict[str, Any]:
+        """Return the online values of an item. Raises NotFoundError."""
+        return self.look_up("item_features", (item_id,), version)
 
     def get_user_item_features(
         self, user_id: str, item_id: str, version: str | None = None
-    ) -> dict[str, Any] | None:
-        """Return the online values of a user with an item."""
-        return self._look_up("user_item_features", user_id, item_id, version=version)
+    ) -> dict[str, Any]:
+        """Return the online values of a user with an item. Raises NotFoundError."""
+        return self.look_up("user_item_features", (user_id, item_id), version)
 
-    def _look_up(self, view: str, *key: str, version: str | None) -> dict[str, Any] | None:
-        [found] = self.online.get(self.registry.get(view, version).dataset, [key])
-        return found
+    def look_up(
+        self, name: str, key: tuple[str | int, ...], version: str | None = None
+    ) -> dict[str, Any]:
+        """Return the online values of one key of a view, or one feature of it.
+
+        Raises NotFoundError, FrameError for a key of other parts or types.
+        """
+        entry, features = resolve(self.registry, FeatureReference.parse(name, version))
+        [found] = self.online.get(entry.dataset, [key])
+        if found is None:
+            raise NotFoundError(
+                f"The online store has no {entry.name!r} of {', '.join(map(str, key))}.",
+                remedy="Nothing was known of it at the last `recomart materialise`.",
+            )
+        return {feature: found[feature] for feature in features}
 
     @property
     def online(self) -> OnlineFeatures:

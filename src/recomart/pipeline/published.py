@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 REPORTS = {
     "quality": ("data_quality_report.html", "data_quality_report.json"),
     "exploration": ("eda.html", "eda.json"),
+    "feature_page": ("features.html",),
     "evaluation": ("evaluation.html", "evaluation.json", "model_card.md"),
 }
 """Data set → its files that people read."""
@@ -25,6 +26,7 @@ REPORTS = {
 WHAT = {
     "data_quality_report.html": "Data quality: what came in, what was put aside, and why",
     "eda.html": "The shop in pictures: who does what, when, with what",
+    "features.html": "The feature views: what is known of users and items, and how it is made",
     "evaluation.html": "The models compared: how good, for whom, against what",
 }
 

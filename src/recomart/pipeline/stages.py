@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from recomart import __version__
 from recomart.lake import hash_of, sha256_of
+from recomart.vocabulary import FIRST_VERSION, dataset_of_view
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -23,11 +24,14 @@ FEATURE_VIEWS = (
     "user_features",
     "item_features",
     "user_item_features",
+    "user_category_features",
     "session_features",
     "category_features",
+    "price_features",
     "time_features",
     "item_pairs",
 )
+"""The views that RecoMart brings; named here so that a door need not import what computes them."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Stage:
 
     function  where its code is, ``module:name``; a function of one Workbench
     log       name of its log file
-    reads     data sets; ``*`` stands for the name of each source or model
+    reads     data sets; ``*`` stands for the name of each source, model or feature view
     writes    the same
     settings  branches of the settings that change its result
     uses      further rooms whose code decides its result
@@ -124,18 +128,47 @@ STAGES = (
         says="user, item, session and other features as of now",
         function="recomart.features.stage:build_features",
         log="features",
-        reads=("events", "catalogue", "categories", "item_history"),
-        writes=("encoders", *FEATURE_VIEWS),
-        settings=("features", "preparation"),
+        reads=("events", "categories", "item_history"),
+        writes=("encoders", "*view"),
+        settings=("features",),
     ),
     Stage(
         name="load_warehouse",
-        says="features into the SQLite warehouse",
+        says="features into the warehouse, for SQL",
         function="recomart.features.warehouse:load_warehouse",
         log="features",
-        reads=FEATURE_VIEWS,
+        reads=("*view",),
         settings=("paths",),
         always=True,
+    ),
+    Stage(
+        name="materialise",
+        says="features into the online store, for look-ups by key",
+        function="recomart.features.online.materialise:materialise",
+        log="features",
+        reads=("*view",),
+        settings=("paths",),
+        always=True,
+    ),
+    Stage(
+        name="registry_page",
+        says="the features, as a page to read",
+        function="recomart.features.registry_page:registry_page",
+        log="features",
+        reads=("*view",),
+        writes=("feature_page",),
+        settings=("features", "project"),
+        uses=("pages",),
+    ),
+    Stage(
+        name="training_rows",
+        says="rows for a ranker, with features as they were known just before",
+        function="recomart.ranking.rows:training_rows",
+        log="training",
+        reads=("events", "categories", "item_history", "*view"),
+        writes=("training_rows",),
+        settings=("ranking", "evaluation", "features"),
+        uses=("features",),
     ),
     Stage(
         name="train",
@@ -190,16 +223,25 @@ def in_order(stages: Iterable[Stage] = STAGES) -> list[Stage]:
 
 
 def expand(names: Iterable[str], settings: Settings) -> list[str]:
-    """Put the names of the sources and models for ``*source`` and ``*model``."""
+    """Put the names of sources, models and views for ``*source``, ``*model`` and ``*view``."""
     stars: Mapping[str, Iterable[str]] = {
         "*source": settings.sources,
         "*model": settings.models.train,
+        "*view": _views(settings),
     }
     found = []
     for name in names:
         stem, star, kind = name.partition("*")
         found += [stem + word for word in stars[star + kind]] if star else [name]
     return found
+
+
+def _views(settings: Settings) -> list[str]:
+    """Return the data sets of the feature views of a shop."""
+    features = settings.features
+    ours = [(name, features.versions.get(name, FIRST_VERSION)) for name in FEATURE_VIEWS]
+    declared = [(name, view.version) for name, view in features.views.items()]
+    return [dataset_of_view(name, version) for name, version in (*ours, *declared)]
 
 
 @cache

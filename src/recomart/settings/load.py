@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 PREFIX = "RECOMART_"
 FILE_NAME = "recomart.yaml"
+VIEWS_FILE_NAME = "feature_store.yaml"
+VIEWS_KEY = ("features", "views")
+"""Where the views of the file beside recomart.yaml stand in the tree."""
 Key = tuple[str, ...]
+UNION_TAGS = ("csv", "rest", "[key]")
 
 
 @dataclass(frozen=True)
@@ -56,17 +60,17 @@ def load_settings(
     tree: dict[str, Any] = {}
     origins: dict[Key, str] = {}
     places: dict[Key, str] = {}
+    folder = path.parent if path else Path.cwd()
     if path:
-        tree, lines = _read_yaml(path)
-        places.update({key: f"{path.name}:{line}" for key, line in lines.items()})
-        origins.update({key: place for key, place in places.items() if not _is_branch(tree, key)})
+        tree, places = _read_yaml(path)
+    _add_views(folder / VIEWS_FILE_NAME, tree, places)
+    origins.update({key: place for key, place in places.items() if not _is_branch(tree, key)})
     for key, text in _from_environment(os.environ if environment is None else environment):
         _put(tree, key, _scalar(text))
         origins[key] = f"environment {PREFIX}{'__'.join(key).upper()}"
     for key, value in (flags or {}).items():
         _put(tree, key, value)
         origins[key] = f"flag for {'.'.join(key)}"
-    folder = path.parent if path else Path.cwd()
     try:
         return Loaded(Settings.model_validate(tree), folder.resolve(), origins)
     except ValidationError as error:
@@ -87,11 +91,38 @@ def _file_to_read(file: Path | None) -> Path | None:
     )
 
 
-def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[Key, int]]:
-    """Return the tree and the line of every key."""
+def _add_views(path: Path, tree: dict[str, Any], places: dict[Key, str]) -> None:
+    """Put the views of feature_store.yaml into the tree, where recomart.yaml has none of its own.
+
+    Raises SettingsError for a view that stands in both.
+    """
+    if not path.is_file():
+        return
+    declared, lines = _read_yaml(path)
+    if set(declared) != {"views"} or not isinstance(declared["views"], dict):
+        raise SettingsError(
+            f"{path.name} holds {', '.join(map(str, declared)) or 'nothing'}, where `views:` "
+            "is expected.",
+            remedy="Write the names of views below `views:`; docs/guide/feature-store.md shows it.",
+        )
+    there = tree
+    for word in VIEWS_KEY:
+        there = there.setdefault(word, {})
+    for name, view in declared["views"].items():
+        if name in there:
+            raise SettingsError(
+                f"The view {name!r} stands in {path.name} and in {FILE_NAME}.",
+                remedy="Keep one of them.",
+            )
+        there[name] = view
+    places.update({(*VIEWS_KEY, *key[1:]): place for key, place in lines.items() if key[1:]})
+
+
+def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[Key, str]]:
+    """Return the tree, and file and line of every key."""
     try:
         node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-        lines = dict(_lines(node)) if node else {}
+        places = {key: f"{path.name}:{line}" for key, line in _lines(node)} if node else {}
         tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
@@ -105,7 +136,7 @@ def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[Key, int]]:
             f"{path.name} holds no settings but a {type(tree).__name__}.",
             remedy="Write `key: value` lines; `recomart init DIR` shows how.",
         )
-    return tree, lines
+    return tree, places
 
 
 def _lines(node: yaml.Node, above: Key = ()) -> list[tuple[Key, int]]:
@@ -168,7 +199,7 @@ def _explain(error: ValidationError, loaded: Loaded) -> SettingsError:
     # an unknown word comes first: it explains the missing one that it was meant to be
     found = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
     # tags of a union ("csv") stand in Pydantic's location but not in the file
-    key = tuple(str(word) for word in found["loc"] if word not in ("csv", "rest", "[key]"))
+    key = tuple(str(word) for word in found["loc"] if word not in UNION_TAGS)
     more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if found["type"] == "extra_forbidden":
         siblings = _siblings(Settings, key[:-1])

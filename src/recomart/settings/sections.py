@@ -86,9 +86,6 @@ class FeatureSettings(Section):
     views: dict[Name, DeclaredView] = Field(
         default={}, description="views of your own; usually in feature_store.yaml beside this file"
     )
-    training_every_hours: float = Field(
-        24.0, gt=0, description="training rows see features as of the last such moment before them"
-    )
 
 
 class ModelSettings(Section):
@@ -105,6 +102,19 @@ class ModelSettings(Section):
     )
     train_days: int | None = Field(
         None, gt=0, description="learn from the last so many days; null: from all"
+    )
+
+
+class RankingSettings(Section):
+    """The rows that a ranker learns from."""
+
+    label_days: float = Field(
+        7.0, gt=0, description="length of the window before the test window that gives the labels"
+    )
+    max_positives: int = Field(20_000, gt=0, description="rows with label 1 at most; seeded")
+    negatives: int = Field(4, ge=0, description="items drawn beside each")
+    every_hours: float = Field(
+        24.0, gt=0, description="rows see features as of the last such moment before them"
     )
 
 
@@ -137,4 +147,5 @@ class Settings(Section):
     preparation: PreparationSettings = PreparationSettings()
     features: FeatureSettings = FeatureSettings()
     models: ModelSettings = ModelSettings()
+    ranking: RankingSettings = RankingSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
