@@ -160,8 +160,9 @@ class StoreUnavailableError(UnavailableError):
     code = "RM-402"
 
     def __init__(self, store: str, cause: str) -> None:
+        first_line = next(iter(cause.strip().splitlines()), "no word")
         super().__init__(
-            f"{store} did not answer: {cause.strip().splitlines()[0] if cause.strip() else 'no word'}.",
+            f"{store} did not answer: {first_line.rstrip('.')}.",
             remedy="Start it, or wait for whoever locks it; then do the same again.",
         )
 

@@ -49,7 +49,7 @@ def test_every_view_is_the_same_as_of_many_moments(engine, duckdb_engine):
     here, there = inputs_of(duckdb_engine, "random"), inputs_of(engine, "random")
     for view in VIEWS.values():
         asked = [{"at_us": at_us} for at_us in MOMENTS]
-        for key, dtype in view.keys.items():
+        for key in view.keys:
             values = KEYS.get(key, range(7))
             asked = [row | {key: value} for row in asked for value in values]
         schema = pa.schema(

@@ -117,7 +117,10 @@ def test_a_category_keeps_its_code_when_others_become_known():
         event(2, "ann", "mug", "view", 5, category_id="cups"),
         event(3, "ann", "mug", "view", 1, category_id="arms"),
     ]
-    codes = [category_codes(inputs(rows, at_us=at)).order_by("code") for at in (AT_US, AT_US - 3 * DAY_US)]
+    codes = [
+        category_codes(inputs(rows, at_us=at)).order_by("code")
+        for at in (AT_US, AT_US - 3 * DAY_US)
+    ]
     now, before = (dict(zip(*c.to_pyarrow().to_pydict().values(), strict=True)) for c in codes)
 
     assert now == {"hats": 1, "cups": 2, "arms": 3}

@@ -4,13 +4,13 @@ import math
 
 import pytest
 
-from recomart.features.category import category_features as CATEGORY
-from recomart.features.item import item_features as ITEM
-from recomart.features.pairs import item_pairs as PAIRS
-from recomart.features.session import session_features as SESSION
-from recomart.features.time import time_features as TIME
-from recomart.features.user import user_features as USER
-from recomart.features.user_item import user_item_features as USER_ITEM
+from recomart.features.category import category_features
+from recomart.features.item import item_features
+from recomart.features.pairs import item_pairs
+from recomart.features.session import session_features
+from recomart.features.time import time_features
+from recomart.features.user import user_features
+from recomart.features.user_item import user_item_features
 from recomart.features.views import VIEWS
 from recomart.settings import FeatureSettings
 from tests.features.shop import computed, event, inputs, version
@@ -41,7 +41,7 @@ def shop():
 
 
 def test_a_user_is_counted_without_cancellations_and_ratings(shop):
-    ann = computed(USER, shop)["ann"]
+    ann = computed(user_features, shop)["ann"]
 
     assert (ann["total_interactions"], ann["n_purchases"], ann["n_cancels"]) == (3, 0, 1)
     assert ann["total_interaction_score"] == 1 + 5 + 1 - 5
@@ -53,7 +53,7 @@ def test_a_user_is_counted_without_cancellations_and_ratings(shop):
 
 
 def test_a_user_has_ratings_given_and_a_favourite(shop):
-    users = computed(USER, shop)
+    users = computed(user_features, shop)
 
     assert users["ann"]["avg_rating_given"] == pytest.approx(3.5)
     assert users["ann"]["range_rating_given"] == pytest.approx(3.0)
@@ -64,7 +64,7 @@ def test_a_user_has_ratings_given_and_a_favourite(shop):
 
 
 def test_an_item_is_counted_and_converted(shop):
-    mug = computed(ITEM, shop)["mug"]
+    mug = computed(item_features, shop)["mug"]
 
     assert (mug["total_interactions"], mug["distinct_users"], mug["n_views"]) == (4, 2, 2)
     assert (mug["n_carts"], mug["n_purchases"], mug["n_cancels"]) == (1, 0, 1)
@@ -74,7 +74,7 @@ def test_an_item_is_counted_and_converted(shop):
 
 
 def test_an_item_is_rated_and_ranked(shop):
-    items = computed(ITEM, shop)
+    items = computed(item_features, shop)
 
     assert (items["mug"]["avg_rating"], items["mug"]["n_ratings"]) == (4.0, 2)
     assert items["mug"]["rating_consistency"] == pytest.approx(0.5)
@@ -82,7 +82,7 @@ def test_an_item_is_rated_and_ranked(shop):
 
 
 def test_an_item_is_priced_as_of_the_moment(shop):
-    mug = computed(ITEM, shop)["mug"]
+    mug = computed(item_features, shop)["mug"]
 
     assert mug["price"] == 5.0
     assert mug["price_change_7d"] == pytest.approx(0.25)
@@ -92,14 +92,14 @@ def test_an_item_is_priced_as_of_the_moment(shop):
 
 
 def test_an_item_the_catalogue_does_not_know_has_no_price(shop):
-    pen = computed(ITEM, shop)["pen"]
+    pen = computed(item_features, shop)["pen"]
 
     assert pen["price"] is None
     assert pen["category_code"] == 0
 
 
 def test_a_user_and_an_item_have_what_they_share(shop):
-    pairs = computed(USER_ITEM, shop)
+    pairs = computed(user_item_features, shop)
     both = pairs["ann", "mug"]
 
     assert (both["interaction_count"], both["total_interaction_score"]) == (2, 1.0)
@@ -113,7 +113,7 @@ def test_a_session_has_its_length_dwell_and_last_items():
         event(n, "ann", item, kind, 1 - n / 1440, session_id="s")
         for n, (item, kind) in enumerate([("a", "view"), ("b", "view"), ("c", "purchase")], 1)
     ]
-    session = computed(SESSION, inputs(rows))["s"]
+    session = computed(session_features, inputs(rows))["s"]
 
     assert (session["length"], session["n_items"], session["duration_s"]) == (3, 3, 120.0)
     assert session["mean_dwell_s"] == 60.0
@@ -122,14 +122,16 @@ def test_a_session_has_its_length_dwell_and_last_items():
 
 
 def test_a_session_of_one_event_has_no_dwell():
-    session = computed(SESSION, inputs([event(1, "ann", "a", "view", 1, session_id="s")]))["s"]
+    session = computed(session_features, inputs([event(1, "ann", "a", "view", 1, session_id="s")]))[
+        "s"
+    ]
 
     assert session["mean_dwell_s"] is None
     assert session["last_item_2"] is None
 
 
 def test_a_category_is_compared_with_its_siblings(shop):
-    found = computed(CATEGORY, shop)
+    found = computed(category_features, shop)
 
     assert found["cups"]["total_interactions"] == 4
     assert found["cups"]["share_among_siblings"] == pytest.approx(4 / 5)
@@ -137,7 +139,7 @@ def test_a_category_is_compared_with_its_siblings(shop):
 
 
 def test_hours_of_the_week_share_all_interactions(shop):
-    found = computed(TIME, shop)
+    found = computed(time_features, shop)
 
     assert sum(row["n_events"] for row in found.values()) == 5
     assert sum(row["share"] for row in found.values()) == pytest.approx(1.0)
@@ -146,7 +148,7 @@ def test_hours_of_the_week_share_all_interactions(shop):
 def test_items_of_one_session_are_pairs_both_ways():
     rows = [event(n, "ann", item, "view", 1, session_id="s") for n, item in enumerate("abc")]
     rows += [event(9, "bob", "a", "view", 1, session_id="t")]
-    found = computed(PAIRS, inputs(rows, pairs_per_item=1))
+    found = computed(item_pairs, inputs(rows, pairs_per_item=1))
 
     assert found["a", "b"]["together"] == 1
     assert found["a", "b"]["cosine"] == pytest.approx(1 / math.sqrt(2), abs=1e-9)
@@ -156,7 +158,7 @@ def test_items_of_one_session_are_pairs_both_ways():
 
 def test_a_giant_session_is_paired_by_its_first_items_only():
     rows = [event(n, "ann", f"i{n:03d}", "view", 1, session_id="s") for n in range(60)]
-    found = computed(PAIRS, inputs(rows, pairs_per_item=100))
+    found = computed(item_pairs, inputs(rows, pairs_per_item=100))
 
     assert len(found) == 50 * 49
 
@@ -180,7 +182,7 @@ def test_no_events_give_no_rows_of_anybody(view):
 
 
 def test_windows_come_from_the_settings():
-    users = computed(USER, inputs(SHOP, windows_days=[2]))
+    users = computed(user_features, inputs(SHOP, windows_days=[2]))
 
     assert users["ann"]["interactions_2d"] == 1
     assert "interactions_7d" not in users["ann"]

@@ -99,7 +99,7 @@ class FeatureStore:
         return self._record(entry)
 
     def list_features(self) -> list[dict[str, Any]]:
-        """Return every feature of every registered version: name, type, entity, source, …"""
+        """Return every feature of every registered version: its name, type, entity and more."""
         return list_features(self.lake)
 
     # ------------------------------------------------------------------ values

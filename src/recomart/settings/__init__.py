@@ -12,8 +12,10 @@ from recomart.settings.sections import (
     EvaluationSettings,
     FeatureSettings,
     ModelSettings,
+    PathSettings,
     PreparationSettings,
     QualitySettings,
+    RankingSettings,
     Settings,
 )
 from recomart.settings.sources import (
@@ -40,8 +42,10 @@ __all__ = [
     "FeatureSettings",
     "Loaded",
     "ModelSettings",
+    "PathSettings",
     "PreparationSettings",
     "QualitySettings",
+    "RankingSettings",
     "Replace",
     "RestSource",
     "Rule",

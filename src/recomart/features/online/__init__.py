@@ -1,0 +1,41 @@
+"""The online store: the newest values of features by key, for serving.
+
+Reads    data sets of feature views
+Writes   an SQLite file, Redis or PostgreSQL
+Imports  lake, errors; never Ibis, so that serving starts light
+
+Another store is a file with the verbs of `OnlineStore` and a line in `open_online`;
+`recomart.testing.online_stores` holds it to its promises.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from recomart.features.online.base import OnlineStore, State
+from recomart.features.online.columns import ColumnTable
+from recomart.features.online.read import OnlineFeatures
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["ColumnTable", "OnlineFeatures", "OnlineStore", "State", "open_online"]
+
+
+def open_online(place: str, folder: Path) -> OnlineStore:
+    """Open a store: postgresql://…, redis://…, or an SQLite file relative to `folder`.
+
+    Raises StoreUnavailableError, MissingExtraError.
+    """
+    scheme = place.partition("://")[0]
+    if scheme in ("redis", "rediss", "unix"):
+        from recomart.features.online.redis import RedisStore
+
+        return RedisStore(place)
+    if scheme in ("postgresql", "postgres"):
+        from recomart.features.online.postgres import PostgresStore
+
+        return PostgresStore(place)
+    from recomart.features.online.sqlite import SqliteStore
+
+    return SqliteStore((folder / place).resolve())

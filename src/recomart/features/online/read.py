@@ -1,0 +1,101 @@
+"""Reading the online store: by key, as values or as numbers for a ranker."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from recomart.errors import IntegrityError, NotFoundError
+from recomart.features.online.codec import RowCodec, key_of
+from recomart.vocabulary import DAY_US, SECOND_US
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from recomart.features.online.base import OnlineStore, State
+
+Key = tuple[str | int, ...] | str
+
+
+class OnlineFeatures:
+    """The newest values of every materialised view, by key.
+
+    What a store says of a view (its columns) is looked up once and held for `state_s` seconds;
+    values are read anew each time.
+    """
+
+    def __init__(self, store: OnlineStore, state_s: float = 1.0) -> None:
+        self.store = store
+        self._state_s = state_s
+        self._known: dict[str, tuple[float, State, RowCodec]] = {}
+
+    def get(self, view: str, keys: Sequence[Key]) -> list[dict[str, Any] | None]:
+        """Return the features of each key, None for one that is not there.
+
+        Raises NotFoundError for a view that is not materialised, FrameError for a key of other
+        parts or types.
+        """
+        state, codec = self._of(view)
+        values = self.store.get(view, [_bytes(key, state) for key in keys])
+        return [None if value is None else codec.decode(value) for value in values]
+
+    def matrix(self, view: str, keys: Sequence[Key], features: Sequence[str]) -> NDArray[Any]:
+        """Return numeric features, float64 of shape (n_keys, n_features), NaN where unknown."""
+        state, codec = self._of(view)
+        unknown = [name for name in features if name not in state.columns]
+        if unknown:
+            raise NotFoundError.of(f"feature of {view!r}", unknown[0], state.columns)
+        values = self.store.get(view, [_bytes(key, state) for key in keys])
+        return codec.matrix(values, features)
+
+    def freshness(self) -> list[dict[str, Any]]:
+        """Tell of each view which version is there, as of when, and whether it is still fresh."""
+        now_us = time.time_ns() // 1_000
+        states = [self.store.state(view) for view in self.store.views()]
+        return [_freshness(state, now_us) for state in states if state is not None]
+
+    def close(self) -> None:
+        """End the store's connections."""
+        self.store.close()
+
+    def _of(self, view: str) -> tuple[State, RowCodec]:
+        known = self._known.get(view)
+        if known and time.monotonic() - known[0] < self._state_s:
+            return known[1], known[2]
+        state = self.store.state(view)
+        if state is None:
+            raise NotFoundError.of("materialised view", view, self.store.views())
+        codec = known[2] if known and known[1].signature == state.signature else None
+        codec = codec or RowCodec(state.columns)
+        if codec.signature != state.signature:
+            raise IntegrityError(
+                f"The online rows of {view!r} were written by another release.",
+                remedy="Run `recomart materialise --force`.",
+            )
+        self._known[view] = (time.monotonic(), state, codec)
+        return state, codec
+
+
+def _bytes(key: Key, state: State) -> bytes:
+    return key_of(key if isinstance(key, tuple) else (key,), state.keys)
+
+
+def _freshness(state: State, now_us: int) -> dict[str, Any]:
+    from datetime import datetime, timezone
+
+    def iso(at_us: int) -> str:
+        moment = datetime.fromtimestamp(at_us / SECOND_US, timezone.utc)
+        return moment.isoformat(timespec="seconds")
+
+    age_us = now_us - state.at_us
+    return {
+        "view": state.view,
+        "version": state.version,
+        "rows": state.rows,
+        "as_of": iso(state.at_us),
+        "materialised_at": iso(state.materialised_us),
+        "age_s": age_us // SECOND_US,
+        "is_fresh": state.fresh_days is None or age_us <= state.fresh_days * DAY_US,
+    }

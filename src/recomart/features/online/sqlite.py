@@ -1,0 +1,167 @@
+"""The online store in one SQLite file: for one machine, without a server."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from recomart.errors import StoreUnavailableError
+from recomart.features.online.base import State
+from recomart.lake import hash_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from recomart.features.online.base import Row
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS _state (
+    view TEXT PRIMARY KEY, -- data set of a feature view
+    held TEXT NOT NULL,    -- the table of its current generation
+    state TEXT NOT NULL    -- JSON
+);
+CREATE TABLE IF NOT EXISTS _making (
+    view TEXT PRIMARY KEY,
+    held TEXT NOT NULL,    -- the table of the generation in the making
+    batches INTEGER NOT NULL
+);
+"""
+AT_ONCE = 500
+"""Keys of one SELECT; SQLite allows 999 parameters on old builds."""
+PATIENCE_S = 5.0
+
+
+class SqliteStore:
+    """See `OnlineStore`. Readers never wait for a writer (WAL); threads have a connection each."""
+
+    def __init__(self, path: Path, patience_s: float = PATIENCE_S) -> None:
+        self.path = path
+        self._patience_s = patience_s
+        self._local = threading.local()
+        self._open: list[sqlite3.Connection] = []
+        with self._trouble():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            con = self._con
+            con.execute("PRAGMA journal_mode = WAL")
+            con.executescript(SCHEMA)
+
+    @property
+    def _con(self) -> sqlite3.Connection:
+        con: sqlite3.Connection | None = getattr(self._local, "con", None)
+        if con is None:
+            con = sqlite3.connect(
+                self.path,
+                isolation_level=None,
+                timeout=self._patience_s,
+                check_same_thread=False,  # `close` may be called by another thread
+            )
+            con.execute("PRAGMA synchronous = FULL")
+            self._local.con = con
+            self._open.append(con)
+        return con
+
+    def state(self, view: str) -> State | None:
+        """See `OnlineStore`."""
+        with self._trouble():
+            query = "SELECT state FROM _state WHERE view = ?"
+            found = self._con.execute(query, (view,)).fetchone()
+        return State.model_validate_json(found[0]) if found else None
+
+    def views(self) -> list[str]:
+        """See `OnlineStore`."""
+        with self._trouble():
+            return [row[0] for row in self._con.execute("SELECT view FROM _state ORDER BY view")]
+
+    def get(self, view: str, keys: Sequence[bytes]) -> list[bytes | None]:
+        """See `OnlineStore`."""
+        found: dict[bytes, bytes] = {}
+        with self._trouble(), self._transaction("DEFERRED") as con:
+            query = "SELECT held FROM _state WHERE view = ?"
+            held = con.execute(query, (view,)).fetchone()
+            for first in range(0, len(keys) if held else 0, AT_ONCE):
+                some = keys[first : first + AT_ONCE]
+                marks = ",".join("?" * len(some))
+                # the name of a table is a hash of ours, never what somebody gave
+                query = f"SELECT key, value FROM {held[0]} WHERE key IN ({marks})"
+                found.update(con.execute(query, some))
+        return [found.get(key) for key in keys]
+
+    def progress(self, view: str, version: str) -> int:
+        """See `OnlineStore`."""
+        held = _table(view, version)
+        with self._trouble(), self._transaction() as con:
+            query = "SELECT held, batches FROM _making WHERE view = ?"
+            there = con.execute(query, (view,)).fetchone()
+            if there and there[0] == held:
+                return int(there[1])
+            if there:
+                con.execute(f"DROP TABLE IF EXISTS {there[0]}")
+            con.execute(f"DROP TABLE IF EXISTS {held}")
+            con.execute(f"CREATE TABLE {held} (key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID")
+            con.execute("INSERT OR REPLACE INTO _making VALUES (?, ?, 0)", (view, held))
+        return 0
+
+    def put(self, view: str, version: str, number: int, rows: Sequence[Row]) -> None:
+        """See `OnlineStore`."""
+        held = _table(view, version)
+        with self._trouble(), self._transaction() as con:
+            con.executemany(f"INSERT OR REPLACE INTO {held} VALUES (?, ?)", rows)
+            update = "UPDATE _making SET batches = max(batches, ?) WHERE view = ? AND held = ?"
+            con.execute(update, (number + 1, view, held))
+
+    def publish(self, state: State) -> None:
+        """See `OnlineStore`."""
+        held = _table(state.view, state.version)
+        with self._trouble(), self._transaction() as con:
+            query = "SELECT held FROM _state WHERE view = ?"
+            before = con.execute(query, (state.view,)).fetchone()
+            row = (state.view, held, state.model_dump_json())
+            con.execute("INSERT OR REPLACE INTO _state VALUES (?, ?, ?)", row)
+            con.execute("DELETE FROM _making WHERE view = ?", (state.view,))
+            if before and before[0] != held:
+                con.execute(f"DROP TABLE {before[0]}")
+
+    def patch(self, state: State, rows: Sequence[Row], gone: Iterable[bytes]) -> None:
+        """See `OnlineStore`."""
+        with self._trouble(), self._transaction() as con:
+            query = "SELECT held FROM _state WHERE view = ?"
+            [held] = con.execute(query, (state.view,)).fetchone()
+            con.executemany(f"INSERT OR REPLACE INTO {held} VALUES (?, ?)", rows)
+            con.executemany(
+                f"DELETE FROM {held} WHERE key = ?",
+                ((key,) for key in gone),
+            )
+            update = "UPDATE _state SET state = ? WHERE view = ?"
+            con.execute(update, (state.model_dump_json(), state.view))
+
+    def close(self) -> None:
+        """See `OnlineStore`."""
+        for con in self._open:
+            con.close()
+        self._open.clear()
+        self._local = threading.local()
+
+    @contextmanager
+    def _transaction(self, kind: str = "IMMEDIATE") -> Iterator[sqlite3.Connection]:
+        con = self._con
+        con.execute(f"BEGIN {kind}")
+        try:
+            yield con
+        except BaseException:
+            con.execute("ROLLBACK")
+            raise
+        con.execute("COMMIT")
+
+    @contextmanager
+    def _trouble(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise StoreUnavailableError(f"The online store {self.path.name}", str(error)) from error
+
+
+def _table(view: str, version: str) -> str:
+    return f"g_{hash_of(view, version)}"
