@@ -11,6 +11,7 @@ import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psycopg
 import pytest
 
 DEBIAN_POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -76,9 +77,21 @@ def postgres_server():
         command += ["--locale-provider=icu", "--icu-locale=en-US", "--locale=C.UTF-8"]
         subprocess.run(command, check=True, capture_output=True, cwd=folder, **who)
         with running([server, "-D", data, *where, *quick], port, cwd=folder, **who):
-            yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+            url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+            wait_until_it_takes(url)
+            yield url
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def wait_until_it_takes(url):
+    """Wait until a PostgreSQL that listens has also started up."""
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        with suppress(psycopg.OperationalError), psycopg.connect(url):
+            return
+        time.sleep(0.05)
+    pytest.fail(f"PostgreSQL did not take connections within {PATIENCE_S} s")
 
 
 @contextmanager

@@ -1,21 +1,14 @@
 """The feature stage and its warehouse: whole, repeatable, and safe to kill."""
 
-import signal
-import sqlite3
-import subprocess
-import sys
-import time
-from contextlib import closing
 
 import pytest
 
 from recomart.engines import DuckDBEngine, connect
-from recomart.errors import ArtefactError, NotFoundError
+from recomart.errors import ArtefactError
 from recomart.features.encoders import Encoders, category_codes, fit_encoders
 from recomart.features.stage import build_features
 from recomart.features.views import VIEWS
-from recomart.features.warehouse import create_statement, load_warehouse, read_features
-from recomart.settings import EngineSettings, FeatureSettings
+from recomart.settings import EngineSettings
 from recomart.vocabulary import DAY_US, PREPARED_COLUMNS
 from tests.features.shop import AT_US, CATEGORIES, HISTORY, event, inputs, table, version
 
@@ -125,101 +118,3 @@ def test_a_category_keeps_its_code_when_others_become_known():
 
     assert now == {"hats": 1, "cups": 2, "arms": 3}
     assert before == {"hats": 1, "cups": 2}
-
-
-def warehouse(bench):
-    return bench.loaded.path(bench.settings.paths.warehouse)
-
-
-def test_the_warehouse_holds_every_view_and_loads_a_version_once(built):
-    load_warehouse(built)
-    with closing(sqlite3.connect(warehouse(built))) as con:
-        before = con.execute("SELECT * FROM _loads ORDER BY view").fetchall()
-        users = con.execute("SELECT count(*) FROM user_features").fetchone()[0]
-    load_warehouse(built)
-    with closing(sqlite3.connect(warehouse(built))) as con:
-        after = con.execute("SELECT * FROM _loads ORDER BY view").fetchall()
-
-    assert before == after
-    assert {row[0] for row in before} == set(VIEWS)
-    assert users == built.lake.latest("user_features").rows
-
-
-def test_a_new_version_replaces_the_old_rows(built, prepared):
-    load_warehouse(built)
-    fewer = prepared(shop_events(50))
-    build_features(fewer)
-    load_warehouse(fewer)
-
-    with closing(sqlite3.connect(warehouse(fewer))) as con:
-        found = con.execute("SELECT sum(interaction_count) FROM user_item_features").fetchone()[0]
-    assert found == sum(r["event_type"] not in {"cancel", "rate"} for r in shop_events(50))
-
-
-def test_rows_are_read_by_key(built):
-    load_warehouse(built)
-    rows = read_features(warehouse(built), "user_item_features", [("u7", "i5"), ("no", "body")])
-
-    assert [(row["user_id"], row["item_id"]) for row in rows] == [("u7", "i5")]
-
-
-def test_a_view_nobody_defined_is_not_read(built):
-    load_warehouse(built)
-
-    with pytest.raises(NotFoundError, match="Did you mean 'user_features'"):
-        read_features(warehouse(built), "user_feature", [("u1",)])
-
-
-@pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
-def test_the_schema_says_what_each_column_is(view):
-    statement = create_statement(view, FeatureSettings())
-
-    for feature in view.features(FeatureSettings()):
-        assert f"{feature.name} " in statement
-        assert feature.says in statement
-    assert f"PRIMARY KEY ({', '.join(view.keys)})" in statement
-
-
-LOAD = """
-import sqlite3, sys, time
-from pathlib import Path
-from recomart.engines import DuckDBEngine, connect
-from recomart.features import warehouse
-from recomart.lake import Lake, LocalObjects, Workbench
-from recomart.settings import EngineSettings, Loaded, Settings
-root = Path(sys.argv[1])
-bench = Workbench(
-    Lake(LocalObjects(root / "lake")), connect(EngineSettings(), root / "s"),
-    Loaded(Settings(), root), "features", "r2", 0,
-)
-real = sqlite3.connect
-class Slow(sqlite3.Connection):
-    def execute(self, sql, *more):
-        if sql.startswith("COMMIT"):
-            print("in the middle", flush=True)
-            time.sleep(30)
-        return super().execute(sql, *more)
-warehouse.sqlite3.connect = lambda *a, **k: real(*a, factory=Slow, **k)
-warehouse.load_warehouse(bench)
-"""
-
-
-def test_a_load_that_is_killed_leaves_the_old_rows(built, prepared, tmp_path):
-    load_warehouse(built)
-    fewer = prepared(shop_events(50))
-    build_features(fewer)
-    with subprocess.Popen(
-        [sys.executable, "-c", LOAD, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    ) as loading:
-        assert loading.stdout.readline() == "in the middle\n"
-        loading.send_signal(signal.SIGKILL)
-    with closing(sqlite3.connect(warehouse(built))) as con:
-        found = con.execute("SELECT count(*) FROM user_features").fetchone()[0]
-    assert found == 23
-
-    began = time.perf_counter()
-    load_warehouse(fewer)
-    with closing(sqlite3.connect(warehouse(built))) as con:
-        found = con.execute("SELECT count(*) FROM user_features").fetchone()[0]
-    assert found == fewer.lake.latest("user_features").rows
-    assert time.perf_counter() - began < 20
