@@ -116,12 +116,16 @@ def history_of(changes: Iterable[Table]) -> Table:
     return intervals(new.select(*CHANGES), "item_id").select(*HISTORY)
 
 
-def held_before(history: Table) -> Table:
-    """Let the first interval of each item begin at `ALWAYS_US`."""
+def held_before(history: Table, *, was_known: bool) -> Table:
+    """Let the first interval of each item begin at `ALWAYS_US`; if so, as if it was known then."""
     by_time = ibis.window(group_by="item_id", order_by="valid_from_us")
     first = ibis.row_number().over(by_time) == 0
-    earlier = ibis.least(history.valid_from_us, ALWAYS_US)
-    return history.mutate(valid_from_us=ibis.ifelse(first, earlier, history.valid_from_us))
+    moments = ("valid_from_us", "known_from_us") if was_known else ("valid_from_us",)
+    earlier = {
+        name: ibis.ifelse(first, ibis.least(history[name], ALWAYS_US), history[name])
+        for name in moments
+    }
+    return history.mutate(**earlier)
 
 
 def _carried_forward(changes: Table) -> Table:

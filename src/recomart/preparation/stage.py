@@ -44,7 +44,9 @@ def prepare(bench: Workbench) -> None:
     inputs = Inputs.of(bench)
     told = inputs.attributes()
     marks = inputs.marks(told)
-    attributes = None if told is None else inputs.kept(inputs.since_ever(told), "attributes")
+    attributes = (
+        None if told is None else inputs.kept(inputs.since_ever(told, was_known=True), "attributes")
+    )
     PreparedDays(bench, inputs, attributes, marks).write()
     write_history(bench, inputs, attributes)
     write_catalogue(bench, inputs)
@@ -108,13 +110,20 @@ class Inputs:
         events = self.table("events")
         told = history_of([changes_of_events(events)])
         if attributes is None:
-            return self.since_ever(told)
-        return ibis.union(self.since_ever(told.anti_join(attributes, "item_id")), attributes)
+            return self.since_ever(told, was_known=False)
+        without = told.anti_join(attributes, "item_id")
+        return ibis.union(self.since_ever(without, was_known=False), attributes)
 
-    def since_ever(self, history: Table) -> Table:
-        """Let first attributes hold before, if the settings say so."""
+    def since_ever(self, history: Table, *, was_known: bool) -> Table:
+        """Let first attributes hold before, if the settings say so.
+
+        What a catalogue tells is taken to have been known, too: it stood there before it was
+        fetched. A price that an event told was known from that event on.
+        """
         settings = self.bench.settings.preparation
-        return held_before(history) if settings.first_known_holds_before else history
+        if not settings.first_known_holds_before:
+            return history
+        return held_before(history, was_known=was_known)
 
     def marks(self, told: Table | None) -> dict[int, str]:
         """Return what days know of items that were told of later; see `marks_of`."""

@@ -67,7 +67,9 @@ class PreparationSettings(Section):
     )
     session_gap_minutes: float = Field(30.0, gt=0, description="silence that ends a session")
     first_known_holds_before: bool = Field(
-        True, description="an item's first known attributes are taken to have held before, too"
+        True,
+        description="an item's first known attributes are taken to have held before; those of the "
+        "catalogue to have been known, too",
     )
     item_properties: dict[str, str] = Field(
         default={"categoryid": "category_id", "available": "available", "790": "price"},
