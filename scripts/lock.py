@@ -17,7 +17,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 LOCKS = {
     "core": ["--group", "build"],
-    "dev": ["--group", "dev", "--constraint", "requirements/core.txt"],
+    "dev": [
+        *("--group", "dev", "--constraint", "requirements/core.txt"),
+        *("--extra", "postgres", "--extra", "redis", "--extra", "spark"),  # tests use them all
+    ],
     "bench": ["--extra", "bench", "--constraint", "requirements/core.txt"],
 }
 

@@ -8,6 +8,7 @@ from recomart.engines import DuckDBEngine, connect
 from recomart.engines.postgres import PostgresEngine
 from recomart.engines.spark import SparkEngine
 from recomart.settings import EngineSettings
+from tests.servers import find
 
 CLUSTER = EngineSettings(
     kind="spark",
@@ -29,6 +30,7 @@ def duckdb_engine():
 
 @pytest.fixture(scope="session")
 def spark_engine(pandas_allowed):
+    find("java")
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     with SparkEngine(CLUSTER) as engine:
         yield engine
