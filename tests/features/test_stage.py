@@ -1,6 +1,5 @@
 """The feature stage and its warehouse: whole, repeatable, and safe to kill."""
 
-
 import pytest
 
 from recomart.engines import DuckDBEngine, connect
