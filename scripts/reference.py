@@ -9,6 +9,7 @@ script would write.
 from __future__ import annotations
 
 import inspect
+import re
 import typing
 from pathlib import Path
 from types import NoneType, UnionType
@@ -246,7 +247,8 @@ def _first_line(kind: type) -> str:
 
 
 def _placeholder(name: str) -> str:
-    return name.replace("*source", "SOURCE").replace("*model", "MODEL")
+    """Write what a star stands for in capitals."""
+    return re.sub(r"\*(\w+)", lambda star: star[1].upper(), name)
 
 
 def _columns(title: str, columns: dict[str, str]) -> Iterator[str]:

@@ -25,7 +25,10 @@ def test_every_data_set_that_a_stage_writes_is_described():
     listed = set(
         re.findall(r"^\| `([a-zA-Z_]+)` \| \w+ \| `", pages()["data-sets.md"], re.MULTILINE)
     )
-    written = {name.replace("*source", "SOURCE").replace("*model", "MODEL")
-               for stage in STAGES for name in stage.writes}  # fmt: skip
+    written = {
+        re.sub(r"\*(\w+)", lambda star: star[1].upper(), name)
+        for stage in STAGES
+        for name in stage.writes
+    }
 
     assert listed == written

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import pyarrow.dataset as ds
 
 from recomart.engines.base import empty
 from recomart.errors import MissingExtraError, StoreUnavailableError
+from recomart.settings.places import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -54,7 +54,7 @@ class PostgresEngine:
     def _claim(self) -> None:
         [[free]] = self._ask(f"SELECT pg_try_advisory_lock({LOCK})")
         if not free:
-            raise StoreUnavailableError(where(self._url), "another run computes in this database")
+            raise StoreUnavailableError(shown(self._url), "another run computes in this database")
         self._tell(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
         self._tell(f"CREATE SCHEMA {SCHEMA}")
 
@@ -135,11 +135,6 @@ class PostgresEngine:
             self._adbc.close()
 
 
-def where(url: str) -> str:
-    """Return a URL that may be shown: no password."""
-    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", url)
-
-
 def _wider(dtype: pa.DataType) -> pa.DataType:
     """Return the narrowest type that PostgreSQL has for an Arrow type."""
     return pa.int16() if dtype == pa.int8() else dtype
@@ -163,4 +158,4 @@ def _trouble(url: str) -> Iterator[None]:
     try:
         yield
     except (Error, psycopg.Error, OSError) as error:
-        raise StoreUnavailableError(f"PostgreSQL at {where(url)}", str(error)) from error
+        raise StoreUnavailableError(f"PostgreSQL at {shown(url)}", str(error)) from error

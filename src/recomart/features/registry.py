@@ -185,7 +185,7 @@ def sql_of(view: FeatureView, settings: FeatureSettings) -> str:
 
 def changed(there: Entry, now: Entry) -> DefinitionError:
     """Say that a definition changed under its version, in what, and how to go on."""
-    what = difference(there, now)
+    what = _decisive(there, now)
     following = f"v{number_of(now.version) + 1}"
     return DefinitionError(
         f"The definition of {now.name!r} changed, but its version is still {now.version}: "
@@ -197,6 +197,11 @@ def changed(there: Entry, now: Entry) -> DefinitionError:
 
 def difference(one: Entry, other: Entry) -> list[str]:
     """Say in words what differs between two versions."""
+    return [*_decisive(one, other), *_told(one, other, ("owner", "description", "fresh_days"))]
+
+
+def _decisive(one: Entry, other: Entry) -> list[str]:
+    """Say what differs of that which decides the values."""
     mine = {feature.name: feature for feature in one.features}
     its = {feature.name: feature for feature in other.features}
     found = [f"feature {name} added ({its[name].dtype})" for name in its if name not in mine]
@@ -206,13 +211,19 @@ def difference(one: Entry, other: Entry) -> list[str]:
         for name in its
         if name in mine and its[name].dtype != mine[name].dtype
     ]
-    for what in ("keys", "source", "kind", "owner", "description", "fresh_days"):
-        before, after = getattr(one, what), getattr(other, what)
-        if before != after:
-            found.append(f"{what} is {_plain(after)}, was {_plain(before)}")
+    found += _told(one, other, ("kind", "keys", "source"))
     if one.transformation != other.transformation:
         found.append("its transformation differs")
     return found
+
+
+def _told(one: Entry, other: Entry, names: Iterable[str]) -> list[str]:
+    pairs = [(name, getattr(one, name), getattr(other, name)) for name in names]
+    return [
+        f"{name} is {_plain(after)}, was {_plain(before)}"
+        for name, before, after in pairs
+        if before != after
+    ]
 
 
 def sql_difference(one: Entry, other: Entry) -> str:
@@ -247,4 +258,4 @@ def _entry(lake: Lake, manifest: Manifest, partition: str) -> Entry:
 def _plain(value: object) -> str:
     if isinstance(value, dict | tuple):
         return ", ".join(map(str, value)) or "nothing"
-    return str(value)
+    return str(value) or "nothing"

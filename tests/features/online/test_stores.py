@@ -2,6 +2,8 @@
 
 import socket
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 
 import pytest
@@ -91,3 +93,10 @@ def test_a_file_that_is_no_database_is_refused(tmp_path):
 
     with pytest.raises(StoreUnavailableError):
         open_online("online.sqlite", tmp_path)
+
+
+def test_the_online_store_starts_light():
+    code = "import sys, recomart.features.online; print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert {"ibis", "duckdb", "pandas", "psycopg", "redis"}.isdisjoint(found.stdout.split())

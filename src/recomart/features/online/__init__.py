@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from recomart.features.online.base import OnlineStore, State
 from recomart.features.online.columns import ColumnTable
 from recomart.features.online.read import OnlineFeatures
+from recomart.settings.places import scheme_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +28,7 @@ def open_online(place: str, folder: Path) -> OnlineStore:
 
     Raises StoreUnavailableError, MissingExtraError.
     """
-    scheme = place.partition("://")[0]
+    scheme = scheme_of(place)
     if scheme in ("redis", "rediss", "unix"):
         from recomart.features.online.redis import RedisStore
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from recomart.engines.postgres import where
 from recomart.errors import MissingExtraError, StoreUnavailableError
 from recomart.features.online.base import State
 from recomart.lake import hash_of
+from recomart.settings.places import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -40,7 +40,7 @@ class PostgresStore:
         except ModuleNotFoundError:
             raise MissingExtraError("psycopg", "postgres") from None
         self._psycopg = psycopg
-        self._name = f"PostgreSQL at {where(url)}"
+        self._name = f"PostgreSQL at {shown(url)}"
         with self._trouble():
             self._con: Any = psycopg.connect(
                 url,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from recomart.engines.postgres import where
 from recomart.errors import MissingExtraError, StoreUnavailableError
 from recomart.features.online.base import State
 from recomart.lake import hash_of
+from recomart.settings.places import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -36,7 +36,7 @@ class RedisStore:
         except ModuleNotFoundError:
             raise MissingExtraError("redis", "redis") from None
         self._error = redis.RedisError
-        self._name = f"Redis at {where(url)}"
+        self._name = f"Redis at {shown(url)}"
         self._prefix = prefix
         self._redis: Any = redis.Redis.from_url(
             url, socket_connect_timeout=CONNECT_S, socket_timeout=answer_s

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from recomart.errors import NotFoundError
 from recomart.features.views import views_of
 from recomart.features.warehouse.ddl import SQLITE, Table
+from recomart.settings.places import scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,7 @@ __all__ = ["create_statement", "load_warehouse", "open_warehouse", "read_feature
 def open_warehouse(loaded: Loaded) -> Warehouse:
     """Open the warehouse of the settings. Raises StoreUnavailableError, MissingExtraError."""
     place = loaded.settings.paths.warehouse
-    if place.partition("://")[0] in ("postgresql", "postgres"):
+    if scheme_of(place) in ("postgresql", "postgres"):
         from recomart.features.warehouse.postgres import PostgresWarehouse
 
         return PostgresWarehouse(place)

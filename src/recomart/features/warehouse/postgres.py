@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from recomart.engines.postgres import where
 from recomart.errors import FrameError, MissingExtraError, StoreUnavailableError
 from recomart.features.warehouse.base import Warehouse, not_loaded
 from recomart.features.warehouse.ddl import POSTGRES, quoted
+from recomart.settings.places import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -127,7 +127,7 @@ class PostgresWarehouse(Warehouse):
     def _trouble(self) -> Iterator[None]:
         from adbc_driver_manager import Error
 
-        name = f"PostgreSQL at {where(self._url)}"
+        name = f"PostgreSQL at {shown(self._url)}"
         try:
             yield
         except (Error, self._psycopg.Error, OSError) as error:
