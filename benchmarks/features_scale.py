@@ -17,6 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from benchmarks.gowalla_report import RESULTS, origin
 
 MEMORY_LIMIT = "5GiB"
@@ -78,6 +80,7 @@ def run_side(side: str, folder: Path) -> dict[str, float]:
     from recomart.engines.spark import SparkEngine
     from recomart.features.definition import CATEGORIES, HISTORY, SEEN, Inputs
     from recomart.features.inputs import as_of_the_end
+    from recomart.features.parts import stream_view
     from recomart.features.views import VIEWS
     from recomart.settings import EngineSettings, FeatureSettings
 
@@ -90,20 +93,22 @@ def run_side(side: str, folder: Path) -> dict[str, float]:
         settings = EngineSettings(spark_master="local-cluster[2,1,4096]", spark_options=options)
         engine = SparkEngine(settings, folder)
     found: dict[str, float] = {}
+    files = sorted(folder.glob("events-*.parquet"))
     with engine:
         began = time.perf_counter()
         inputs = Inputs(
-            events=engine.read("events", sorted(folder.glob("events-*.parquet")), SEEN),
+            events=engine.read("events", files, SEEN),
             categories=engine.load("categories", empty(CATEGORIES)),
             history=engine.load("item_history", empty(HISTORY)),
             at_us=0,
             settings=FeatureSettings(),
         )
-        inputs, _ = as_of_the_end(engine, inputs)
+        n_events = sum(pq.read_metadata(path).num_rows for path in files)
+        inputs, _ = as_of_the_end(engine, inputs, n_events)
         found["open_s"] = time.perf_counter() - began
         for name in ("user_features", "item_features"):
             began = time.perf_counter()
-            rows = engine.stream(VIEWS[name].table(inputs))
+            rows = stream_view(engine, VIEWS[name], inputs, n_events)
             found[f"{name}_rows"] = sum(batch.num_rows for batch in rows)
             found[f"{name}_s"] = time.perf_counter() - began
     found["total_s"] = sum(value for name, value in found.items() if name.endswith("_s"))

@@ -125,7 +125,7 @@ def test_status_report_and_doctor_answer(demo):
 
     assert {row["name"] for row in status["data_sets"]} >= {"raw_events", "events", "champion"}
     assert status["last_run"]["outcome"] == "done"
-    assert len(reports["reports"]) == 4
+    assert len(reports["reports"]) == 5
     assert all(finding["ok"] for finding in doctor)
 
 

@@ -38,8 +38,8 @@ def spark_engine(pandas_allowed):
 
 @pytest.fixture
 def engine(request):
-    if request.param == "spark":
-        yield request.getfixturevalue("spark_engine")
+    if request.param in ("spark", "duckdb"):
+        yield request.getfixturevalue(f"{request.param}_engine")
         return
     with PostgresEngine(request.getfixturevalue("postgres_url")) as engine:
         yield engine

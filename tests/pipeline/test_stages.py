@@ -15,7 +15,7 @@ def test_a_new_look_of_pages_concerns_the_stages_that_write_pages(stage, monkeyp
     before = stage.code_version()
     real = stages._code_of
     monkeypatch.setattr(stages, "_code_of", lambda r: "new" if r == "pages" else real(r))
-    writes_pages = stage.name in {"quality_report", "explore", "evaluate"}
+    writes_pages = stage.name in {"quality_report", "explore", "evaluate", "registry_page"}
 
     assert (stage.code_version() != before) == writes_pages
 

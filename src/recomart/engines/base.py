@@ -33,6 +33,8 @@ class Engine(Protocol):
     name: str
     has_asof: bool
     """It joins the newest row before a moment by itself."""
+    rows_at_once: int | None
+    """Events beyond which work is better cut into parts; None: it sees to that itself."""
 
     def read(self, name: str, paths: Sequence[Path], columns: Mapping[str, str]) -> Table:
         """Open columns (name → type) of Parquet files as one table; no files, no rows."""

@@ -42,6 +42,7 @@ class DuckDBEngine:
 
     name = "duckdb"
     has_asof = True
+    rows_at_once: int | None = 6_000_000  # groups of many strings spill badly beyond
 
     def __init__(self, con: Backend) -> None:
         self.con = con

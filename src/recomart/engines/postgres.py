@@ -39,6 +39,7 @@ class PostgresEngine:
 
     name = "postgres"
     has_asof = False
+    rows_at_once: int | None = None
 
     def __init__(self, url: str) -> None:
         self._url = url

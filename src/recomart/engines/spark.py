@@ -42,6 +42,7 @@ class SparkEngine:
 
     name = "spark"
     has_asof = False
+    rows_at_once: int | None = None
 
     def __init__(self, settings: EngineSettings, exchange: Path | None = None) -> None:
         self.session, self._is_ours = _session(settings)

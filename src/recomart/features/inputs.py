@@ -59,11 +59,13 @@ def open_inputs(engine: Engine, lake: Lake, settings: FeatureSettings) -> Inputs
     )
 
 
-def as_of_the_end(engine: Engine, inputs: Inputs) -> tuple[Inputs, int]:
+def as_of_the_end(engine: Engine, inputs: Inputs, n_events: int) -> tuple[Inputs, int]:
     """Return inputs as of the moment at which the newest event is known, and that moment."""
     e = inputs.events
     newest = e.aggregate(us=ibis.greatest(e.occurred_us, e.arrived_us).max())
     [found] = engine.stream(newest).read_all()["us"].to_pylist()
     at_us = int(found or 0) + 1
-    known = engine.keep("known_events", known_before(e, at_us))
+    known = known_before(e, at_us)
+    if engine.rows_at_once is None or n_events <= engine.rows_at_once:
+        known = engine.keep("known_events", known)  # else files are read anew for each view
     return replace(inputs, events=known, at_us=at_us), at_us

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from recomart.engines import open_engine
 from recomart.features.encoders import fit_encoders
 from recomart.features.inputs import as_of_the_end, open_inputs, sources_of
+from recomart.features.parts import stream_view
 from recomart.features.registry import Registry, describe
 from recomart.features.views import views_of
 
@@ -27,13 +28,14 @@ def build_features(bench: Workbench) -> None:
     parents = sources_of(bench.lake)
     spill = bench.lake.objects.aside().parent
     with open_engine(bench.settings.engine, bench.con, spill) as engine:
-        inputs, at_us = as_of_the_end(engine, open_inputs(engine, bench.lake, settings))
+        n_events = bench.lake.latest("events").rows
+        inputs, at_us = as_of_the_end(engine, open_inputs(engine, bench.lake, settings), n_events)
         encoders = fit_encoders(engine, inputs, at_us)
         draft = bench.draft("encoders")
         draft.add_bytes("encoders.json", encoders.model_dump_json(indent=1).encode())
         bench.commit(draft, parents)
         for view in views.values():
             draft = bench.draft(view.dataset)
-            draft.add_table(engine.stream(view.table(inputs)))
+            draft.add_table(stream_view(engine, view, inputs, n_events))
             manifest = bench.commit(draft, parents, details={"at_us": at_us})
             bench.log.info("view_built", view=view.name, rows=manifest.rows, engine=engine.name)

@@ -9,8 +9,9 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from recomart.engines import Engine
     from recomart.features.online import OnlineFeatures
     from recomart.settings import Loaded
 
@@ -56,17 +58,23 @@ class FeatureStore:
         self.lake = lake or Lake(LocalObjects(self._root))
         self.registry = Registry(self.lake)
         self._settings = loaded.settings
-        self._online: OnlineFeatures | None = None
-        spill = self.lake.objects.aside().parent
-        self._engine = open_engine(
-            self._settings.engine, connect(self._settings.engine, spill), spill
-        )
-        self._offline = OfflineStore(self._engine, self.lake, self._settings.features)
+        self._opened = ExitStack()
 
     @classmethod
     def open(cls, settings: str | Path | None = None) -> Self:
         """Open the store of a shop: its recomart.yaml, or the folder that it stands in."""
         return cls(load_settings(Path(settings) if settings else None))
+
+    @cached_property
+    def _engine(self) -> Engine:
+        """What computes; opened when something is to be computed."""
+        settings, spill = self._settings.engine, self.lake.objects.aside().parent
+        engine = open_engine(settings, connect(settings, spill), spill)
+        return self._opened.enter_context(engine)
+
+    @cached_property
+    def _offline(self) -> OfflineStore:
+        return OfflineStore(self._engine, self.lake, self._settings.features)
 
     @property
     def _root(self) -> Path:
@@ -238,15 +246,14 @@ class FeatureStore:
             )
         return {feature: found[feature] for feature in features}
 
-    @property
+    @cached_property
     def online(self) -> OnlineFeatures:
         """The online store: newest values by key."""
-        if self._online is None:
-            from recomart.features.online import OnlineFeatures, open_online
+        from recomart.features.online import OnlineFeatures, open_online
 
-            store = open_online(self._settings.paths.online, self.loaded.folder)
-            self._online = OnlineFeatures(store)
-        return self._online
+        online = OnlineFeatures(open_online(self._settings.paths.online, self.loaded.folder))
+        self._opened.callback(online.close)
+        return online
 
     # ------------------------------------------------------------------ inside
 
@@ -282,9 +289,7 @@ class FeatureStore:
 
     def close(self) -> None:
         """End the engine and the connection of the online store."""
-        self._engine.__exit__(None, None, None)
-        if self._online is not None:
-            self._online.close()
+        self._opened.close()
 
     def __enter__(self) -> Self:
         """Return the store."""
