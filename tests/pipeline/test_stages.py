@@ -2,9 +2,9 @@
 
 import pytest
 
-from recomart.features.views import VIEWS, views_of
+from recomart.features.views import views_of
 from recomart.pipeline import stages
-from recomart.pipeline.stages import FEATURE_VIEWS, STAGES, expand
+from recomart.pipeline.stages import STAGES, expand
 from recomart.settings import Settings
 
 BY_NAME = {stage.name: stage for stage in STAGES}
@@ -38,7 +38,6 @@ def test_the_encoders_are_among_what_the_features_leave():
 
 
 def test_views_are_known_by_name_and_version():
-    assert list(FEATURE_VIEWS) == list(VIEWS)
     settings = Settings.model_validate(
         {
             "features": {

@@ -1,39 +1,22 @@
-"""Every feature view. One line each; the order is that of the warehouse."""
+"""The feature views of a shop: those named in `names.py`, and those that its settings declare."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from recomart.errors import NotFoundError
-from recomart.features.category import category_features
 from recomart.features.declared import declared_view
-from recomart.features.item import item_features
-from recomart.features.pairs import item_pairs
-from recomart.features.price import price_features
-from recomart.features.session import session_features
-from recomart.features.time import time_features
-from recomart.features.user import user_features
-from recomart.features.user_category import user_category_features
-from recomart.features.user_item import user_item_features
+from recomart.features.names import VIEW_FILES
 
 if TYPE_CHECKING:
     from recomart.features.definition import FeatureView
     from recomart.settings import FeatureSettings
 
 VIEWS: dict[str, FeatureView] = {
-    view.name: view
-    for view in (
-        user_features,
-        item_features,
-        user_item_features,
-        user_category_features,
-        session_features,
-        category_features,
-        price_features,
-        time_features,
-        item_pairs,
-    )
+    name: getattr(import_module(f"recomart.features.{file}"), name)
+    for name, file in VIEW_FILES.items()
 }
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recomart import __version__
+from recomart.features.names import VIEW_FILES
 from recomart.lake import hash_of, sha256_of
 from recomart.vocabulary import FIRST_VERSION, dataset_of_view
 
@@ -19,19 +20,6 @@ if TYPE_CHECKING:
 
     from recomart.lake import Workbench
     from recomart.settings import Settings
-
-FEATURE_VIEWS = (
-    "user_features",
-    "item_features",
-    "user_item_features",
-    "user_category_features",
-    "session_features",
-    "category_features",
-    "price_features",
-    "time_features",
-    "item_pairs",
-)
-"""The views that RecoMart brings; named here so that a door need not import what computes them."""
 
 
 @dataclass(frozen=True)
@@ -239,7 +227,7 @@ def expand(names: Iterable[str], settings: Settings) -> list[str]:
 def _views(settings: Settings) -> list[str]:
     """Return the data sets of the feature views of a shop."""
     features = settings.features
-    ours = [(name, features.versions.get(name, FIRST_VERSION)) for name in FEATURE_VIEWS]
+    ours = [(name, features.versions.get(name, FIRST_VERSION)) for name in VIEW_FILES]
     declared = [(name, view.version) for name, view in features.views.items()]
     return [dataset_of_view(name, version) for name, version in (*ours, *declared)]
 
