@@ -27,7 +27,8 @@ def registry_page(bench: Workbench) -> None:
         ]
     )
     page.section("Views", "One row a version. A version never changes its meaning.")
-    page.table(VIEW_COLUMNS, [[view[name] for name in VIEW_COLUMNS] for view in views])
+    rows = [{**view, "as_of": (view["as_of"] or "-")[:16].replace("T", " ")} for view in views]
+    page.table(VIEW_COLUMNS, [[row[name] for name in VIEW_COLUMNS] for row in rows])
     sized = [view for view in views if view["rows"]]
     page.figure(bars([v["view"] for v in sized], [v["rows"] for v in sized], "rows"), "Rows a view")
     for view in views:
