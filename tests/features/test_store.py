@@ -307,6 +307,25 @@ def test_a_retired_version_is_served_from_its_snapshots(tmp_path):
     assert history == ["v1", "v2"]
 
 
+def test_a_view_that_the_settings_changed_in_silence_gives_no_rows(tmp_path):
+    bench = build(tmp_path)
+    other = Settings.model_validate({"features": {"windows_days": [2]}})
+    with FeatureStore(Loaded(other, bench.loaded.folder)) as store:
+        with pytest.raises(DefinitionError, match="user_features"):
+            store.training_set(pa.table(LABELS), ["user_features"])
+
+        assert store.training_set(pa.table(LABELS), ["price_features"]).num_rows == len(
+            LABELS["at_us"]
+        )
+
+
+def test_no_rows_give_no_rows(once):
+    found = once.training_set(pa.table(LABELS).slice(0, 0), ["user_features", "item_features"])
+
+    assert found.num_rows == 0
+    assert "item_features__price" in found.column_names
+
+
 def test_every_view_can_be_asked_for(once):
     names = {feature["feature"].partition(".")[0] for feature in once.list_features()}
 

@@ -21,6 +21,7 @@ from recomart.errors import DataSetNotFoundError, FrameError
 from recomart.features.definition import as_of
 from recomart.features.frames import held_to
 from recomart.features.inputs import open_inputs
+from recomart.features.registry import changed, describe
 from recomart.features.views import views_of
 from recomart.vocabulary import DAY_US
 
@@ -88,7 +89,7 @@ class OfflineStore:
                   filled so often would give them; 0: as of the moment itself
 
         Raises FrameError: a key lacks, is null or of another type, a name is taken, too many
-        different moments.
+        different moments; DefinitionError: the settings mean another view than is registered.
         """
         taken = set(rows.column_names)
         for one in wanted:
@@ -124,6 +125,9 @@ class OfflineStore:
 
     def _computed(self, asked: pa.Table, view: FeatureView, wanted: Wanted) -> Iterator[pa.Table]:
         """Compute a view as of the moments, some of them at a time."""
+        now = describe(view, self.settings)
+        if now.fingerprint != wanted.entry.fingerprint:
+            raise changed(wanted.entry, now)
         if self._inputs is None:
             self._inputs = open_inputs(self.engine, self.lake, self.settings)
         for part in _parts(asked, view):
