@@ -34,4 +34,4 @@ def test_parts_make_the_whole(name, rows_at_once, duckdb_engine, monkeypatch):
 
 
 def test_some_views_are_cut():
-    assert {"user_features", "user_category_features", "session_features"} == set(LOCAL)
+    assert {"user_features", "user_item_features", "session_features"} < set(LOCAL)

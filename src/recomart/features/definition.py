@@ -84,7 +84,9 @@ class Feature:
 class Inputs:
     """What features are computed from, as of `at_us`.
 
-    events      rows that were `known_before` the moment, or each moment
+    events      rows that were `known_before` the moment, or each moment; of some keys only,
+                where a view says that its rows depend on no others
+    everybody   the same of all keys; None: `events` are of all
     categories  the category tree
     history     item attributes over time, in half-open intervals
     at_us       the moment, µs; or a table of moments, column `at_us`: then every table that is
@@ -96,6 +98,12 @@ class Inputs:
     history: Table
     at_us: int | Table
     settings: FeatureSettings
+    everybody: Table | None = None
+
+    @property
+    def all_events(self) -> Table:
+        """The events known of all keys."""
+        return self.events if self.everybody is None else self.everybody
 
     def by(self, *names: str) -> list[str]:
         """Return key columns, the moment among them where there are many."""
@@ -118,8 +126,9 @@ class FeatureView:
 
     of          computes the keys and the features, one row an entity (and moment, if many)
     source      prepared data sets that it is computed from
-    depends_on  keys whose own events are all that a row depends on; empty where a row also
-                depends on events of others, as a rank or a share of all does
+    depends_on  keys whose own events decide a row; empty where events of others do, as in a
+                rank or a share of all
+    looks_around  it asks `Inputs.all_events` for something besides
     fresh_days  age, in days, from which values are too old to be used; None: they never are
     online      materialised by `recomart run` for look-ups by key
     """
@@ -131,6 +140,7 @@ class FeatureView:
     of: Callable[[Inputs], Table]
     source: tuple[str, ...] = ("events",)
     depends_on: tuple[str, ...] = ()
+    looks_around: bool = False
     version: str = FIRST_VERSION
     owner: str = "recomart"
     fresh_days: float | None = 30.0
@@ -212,12 +222,11 @@ def as_of(moments: Table, view: FeatureView, inputs: Inputs) -> Table:
     Returns `moments` and the features, null where nothing was known; rows neither lost nor added.
     """
     times = moments.select("at_us").distinct()
+    everybody = known = known_before(inputs.events, times)
     if view.depends_on:
         asked = moments.select(*view.depends_on, "at_us").distinct()
         known = known_before(inputs.events, asked, view.depends_on)
-    else:
-        known = known_before(inputs.events, times)
-    found = view.table(replace(inputs, events=known, at_us=times))
+    found = view.table(replace(inputs, events=known, everybody=everybody, at_us=times))
     return attach(moments, found, ["at_us", *view.keys])
 
 

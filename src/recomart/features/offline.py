@@ -196,7 +196,7 @@ def _on_grid(at_us: pa.ChunkedArray, every_us: int) -> pa.Array:
 
 def _parts(asked: pa.Table, view: FeatureView) -> Iterator[pa.Table]:
     """Cut questions so that one query answers few moments, where a view needs all events."""
-    if view.depends_on or not len(asked):
+    if (view.depends_on and not view.looks_around) or not len(asked):
         yield asked
         return
     moments, which = np.unique(asked[AT].to_numpy(), return_inverse=True)

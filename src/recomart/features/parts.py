@@ -38,7 +38,8 @@ def stream_view(
 
     def batches() -> Iterator[pa.RecordBatch]:
         for events in _ranges(inputs.events, key, cuts):
-            yield from engine.stream(view.table(replace(inputs, events=events)))
+            part = replace(inputs, events=events, everybody=inputs.events)
+            yield from engine.stream(view.table(part))
 
     return pa.RecordBatchReader.from_batches(schema, batches())
 

@@ -45,6 +45,8 @@ def features(_: FeatureSettings) -> tuple[Feature, ...]:
     keys={"user_id": "string", "item_id": "string"},
     says="what a user did with an item",
     features=features,
+    depends_on=("user_id",),
+    looks_around=True,  # at the mean rating of the item
 )
 def user_item_features(inputs: Inputs) -> Table:
     """Compute the view in one pass over the events, and the totals it compares with."""
@@ -56,7 +58,7 @@ def user_item_features(inputs: Inputs) -> Table:
         n_purchases=net_purchases(e),
         last_us=e.occurred_us.max(),
     )
-    rated = e.filter(e.rating.notnull())
+    rated = inputs.all_events.filter(inputs.all_events.rating.notnull())
     items = rated.group_by(inputs.by("item_id")).aggregate(of_item=mean_of(rated, "rating"))
     pairs = attach(pairs, items, inputs.by("item_id"))
     of_user = pairs.total_interaction_score.sum().over(ibis.window(group_by=inputs.by("user_id")))
