@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from recomart.lake import Lake
     from recomart.settings import FeatureSettings
 
-MOMENTS_AT_ONCE = 16
+MOMENTS_AT_ONCE = 4
 """Moments that one query answers for a view whose rows depend on all events."""
 MOST_MOMENTS = 2_000
 """Moments that such a view is asked for at most: each is a pass over all events."""
