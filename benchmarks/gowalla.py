@@ -38,6 +38,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "unobserved_weight": 0.02,
         "epochs": 3,
     },
+    "graphfilter": {},
     "ials as published": {
         "embedding_size": 512,
         "regularisation": 0.003,
@@ -45,13 +46,14 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "epochs": 2,
     },
 }
-BLEND = {"ials": SETTINGS["ials as published"], "rp3beta": SETTINGS["rp3beta"]}
+BLEND = {"ials": SETTINGS["ials as published"], "graphfilter": SETTINGS["graphfilter"]}
 TARGETS = {
     "popularity": (0.0416, 0.0317),
     "itemknn": (0.157, 0.0),
     "rp3beta": (0.178, 0.147),
     "ials": (0.177, 0.146),
     "ials as published": (0.177, 0.146),
+    "graphfilter": (0.185, 0.152),
     "blend": (0.190, 0.159),
 }
 POPULARITY_WITHIN = 0.0002

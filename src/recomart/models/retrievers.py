@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from recomart.models.cooccurrence import CoOccurrence, CoOccurrenceConfig
+from recomart.models.graphfilter import GraphFilter, GraphFilterConfig
 from recomart.models.ials import IALS, IALSConfig
 from recomart.models.itemknn import ItemKNN, ItemKNNConfig
 from recomart.models.kinds import ModelKind
@@ -12,6 +13,7 @@ from recomart.models.trending import Trending, TrendingConfig
 
 RETRIEVERS: dict[str, ModelKind] = {
     "cooccurrence": ModelKind(CoOccurrence, CoOccurrenceConfig),
+    "graphfilter": ModelKind(GraphFilter, GraphFilterConfig),
     "ials": ModelKind(IALS, IALSConfig),
     "itemknn": ModelKind(ItemKNN, ItemKNNConfig),
     "popularity": ModelKind(Popularity, PopularityConfig),
