@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
+
 SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
 HOUR_US = 60 * MINUTE_US
@@ -125,3 +127,9 @@ FIRST_VERSION = "v1"
 def dataset_of_view(view: str, version: str) -> str:
     """Return the data set of one version of a feature view; the first bears the plain name."""
     return view if version == FIRST_VERSION else f"{view}_{version}"
+
+
+def written(at_us: int) -> str:
+    """Return a moment as people write it: ISO, UTC, to the second."""
+    moment = datetime.fromtimestamp(at_us / SECOND_US, timezone.utc)
+    return moment.isoformat(timespec="seconds")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from recomart.features.references import FeatureReference, full_name, resolve
 from recomart.features.registry import Registry, difference, sql_difference
-from recomart.vocabulary import SECOND_US
+from recomart.vocabulary import written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -92,18 +92,11 @@ def _view(lake: Lake, one: Registered) -> dict[str, Any]:
         "entity": entry.entity,
         "n_features": len(entry.features),
         "rows": manifest.rows if manifest else None,
-        "as_of": iso(int(str(at_us))) if at_us else None,
+        "as_of": written(int(str(at_us))) if at_us else None,
         "source": ", ".join(_shortened(entry.source)),
         "owner": entry.owner,
         "created_at": one.created_at,
     }
-
-
-def iso(at_us: int) -> str:
-    """Return a moment as people write it, UTC."""
-    from datetime import datetime, timezone
-
-    return datetime.fromtimestamp(at_us / SECOND_US, timezone.utc).isoformat(timespec="seconds")
 
 
 def _shortened(names: Iterable[str], most: int = 4) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from recomart.errors import IntegrityError, NotFoundError
 from recomart.features.online.codec import RowCodec, key_of
-from recomart.vocabulary import DAY_US, SECOND_US
+from recomart.vocabulary import DAY_US, SECOND_US, written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,19 +83,13 @@ def _bytes(key: Key, state: State) -> bytes:
 
 
 def _freshness(state: State, now_us: int) -> dict[str, Any]:
-    from datetime import datetime, timezone
-
-    def iso(at_us: int) -> str:
-        moment = datetime.fromtimestamp(at_us / SECOND_US, timezone.utc)
-        return moment.isoformat(timespec="seconds")
-
     age_us = now_us - state.at_us
     return {
         "view": state.view,
         "version": state.version,
         "rows": state.rows,
-        "as_of": iso(state.at_us),
-        "materialised_at": iso(state.materialised_us),
+        "as_of": written(state.at_us),
+        "materialised_at": written(state.materialised_us),
         "age_s": age_us // SECOND_US,
         "is_fresh": state.fresh_days is None or age_us <= state.fresh_days * DAY_US,
     }
