@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
+
+from recomart.errors import IntegrityError, StoreUnavailableError
+from recomart.lake import hash_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from typing_extensions import Self
 
 Row = tuple[bytes, bytes]
 """Key and value."""
@@ -27,11 +32,38 @@ class State(BaseModel, frozen=True, extra="forbid"):
     materialised_us: int
     fresh_days: float | None = None
 
+    @classmethod
+    def read(cls, stored: str | bytes) -> Self:
+        """Return what a store kept as JSON. Raises IntegrityError."""
+        try:
+            return cls.model_validate_json(stored)
+        except ValidationError as error:
+            raise IntegrityError(
+                "What the online store says of a view is not of this release.",
+                remedy="Use the release that wrote it, or empty the store and run "
+                "`recomart materialise`.",
+            ) from error
+
+
+def table_of(view: str, version: str, current: str | None) -> str:
+    """Return the name that a generation in the making has in a store, a hash.
+
+    It is never that of the current one, so that the same version can be made again beside it.
+    """
+    name = f"g_{hash_of(view, version)}"
+    return f"g_{hash_of(view, version, 'again')}" if name == current else name
+
+
+def overtaken(store: str, view: str) -> StoreUnavailableError:
+    """Say that a generation is no longer in the making: another run began, or published, one."""
+    return StoreUnavailableError(store, f"another run writes the view {view!r}")
+
 
 class OnlineStore(Protocol):
     """A place for rows by key. Of each view one generation is current; one may be in the making.
 
-    Every method raises StoreUnavailableError where the store is down, locked or too slow.
+    Threads may share one. Every method raises StoreUnavailableError where the store is down,
+    locked or too slow; `put` and `publish` also where another run took over.
     """
 
     def state(self, view: str) -> State | None:
@@ -46,7 +78,8 @@ class OnlineStore(Protocol):
     def progress(self, view: str, version: str) -> int:
         """Return how many batches of the generation in the making are stored.
 
-        Batches of another version that were left half-made are forgotten.
+        Batches of another version that were left half-made are forgotten. What is current stays,
+        even of the same version.
         """
 
     def put(self, view: str, version: str, number: int, rows: Sequence[Row]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recomart.errors import FrameError, IntegrityError
+from recomart.errors import DefinitionError, FrameError, IntegrityError
 from recomart.lake import hash_of
 
 if TYPE_CHECKING:
@@ -18,37 +18,45 @@ if TYPE_CHECKING:
 
 FIXED = {"int64": ("q", "<i8"), "float64": ("d", "<f8"), "boolean": ("?", "?")}
 """Type → its letter for struct, its NumPy type; little-endian, without gaps."""
+FORMAT = 2
+"""Part of every signature; a row of another format is refused."""
 LENGTH = struct.Struct("<I")
 PART, ESCAPE = b"\x00\x01", b"\x00\xff"
 
 
 class RowCodec:
-    """Turns the features of a row into bytes: which are null, numbers, then words.
+    """Turns the features of a row into bytes: of what form, which are null, numbers, then words.
 
-    columns  feature → string, int64, float64 or boolean
+    columns    feature → string, int64, float64 or boolean; DefinitionError for other types
+    signature  a hash of what the bytes mean; its first four bytes begin every row, so that a row
+               of another definition is not read by mistake
 
-    A null keeps the place of its number (as 0) and has no word.
+    A null keeps the place of its number (as 0) and has a word of no letters.
     """
 
     def __init__(self, columns: Mapping[str, str]) -> None:
+        for name, dtype in columns.items():
+            if dtype not in FIXED and dtype != "string":
+                raise DefinitionError(
+                    f"{name!r} is {dtype}, which an online store does not keep.",
+                    remedy=f"Declare it as string, {', '.join(FIXED)}.",
+                )
         self.columns = dict(columns)
+        self.signature = hash_of(FORMAT, list(self.columns.items()))
+        self._form = int.from_bytes(bytes.fromhex(self.signature)[:4], "little")
         self._fixed = [name for name, dtype in columns.items() if dtype in FIXED]
         self._words = [name for name, dtype in columns.items() if dtype not in FIXED]
         self._order = [*self._fixed, *self._words]
         self._n_mask = (len(self._order) + 7) // 8
         letters = "".join(FIXED[columns[name]][0] for name in self._fixed)
-        self._struct = struct.Struct(f"<{self._n_mask}s{letters}")
+        self._struct = struct.Struct(f"<I{self._n_mask}s{letters}")
         fields = [(f"v{n}", FIXED[columns[name]][1]) for n, name in enumerate(self._fixed)]
-        self._dtype = np.dtype([("mask", "u1", (self._n_mask,)), *fields])
-
-    @property
-    def signature(self) -> str:
-        """A hash of what the bytes mean; another definition is not read by mistake."""
-        return hash_of(1, list(self.columns.items()))
+        self._dtype = np.dtype([("form", "<u4"), ("mask", "u1", (self._n_mask,)), *fields])
 
     def encode(self, batch: pa.RecordBatch) -> list[bytes]:
         """Return one value a row of the batch, which has at least the columns of the codec."""
         fixed = np.zeros(batch.num_rows, dtype=self._dtype)
+        fixed["form"] = self._form
         is_null = np.zeros((batch.num_rows, len(self._order)), dtype=bool)
         for n, name in enumerate(self._order):
             column = batch.column(name)
@@ -66,9 +74,12 @@ class RowCodec:
         return rows
 
     def decode(self, value: bytes) -> dict[str, Any]:
-        """Return the features of one row, in the order of the columns."""
+        """Return the features of one row, in the order of the columns.
+
+        Raises IntegrityError for a row of another form.
+        """
         try:
-            mask, *numbers = self._struct.unpack_from(value)
+            form, mask, *numbers = self._struct.unpack_from(value)
             found = dict(zip(self._fixed, numbers, strict=True))
             place = self._struct.size
             for name in self._words:
@@ -78,7 +89,7 @@ class RowCodec:
                 place += size
         except (struct.error, UnicodeDecodeError):
             raise self._refused() from None
-        if place != len(value):
+        if form != self._form or place != len(value):
             raise self._refused()
         nulls = int.from_bytes(mask, "little")
         if nulls:
@@ -90,7 +101,8 @@ class RowCodec:
     def matrix(self, values: Sequence[bytes | None], features: Sequence[str]) -> NDArray[Any]:
         """Return numbers of many rows, float64 of shape (n_rows, n_features).
 
-        NaN for nulls, and for rows that are None. Words are no numbers: FrameError.
+        NaN for nulls, and for rows that are None. Words are no numbers: FrameError; rows of
+        another form: IntegrityError.
         """
         wordy = [name for name in features if name not in self._fixed]
         if wordy:
@@ -103,6 +115,8 @@ class RowCodec:
         if len(data) != size * len(there):
             raise self._refused()
         rows = np.frombuffer(data, self._dtype)
+        if (rows["form"] != self._form).any():
+            raise self._refused()
         nulls = np.unpackbits(rows["mask"], axis=1, bitorder="little").astype(bool)
         found = np.full((len(values), len(features)), np.nan)
         for n, name in enumerate(features):
@@ -141,8 +155,13 @@ def keys_of(batch: pa.RecordBatch, dtypes: Mapping[str, str]) -> list[bytes]:
 
 def _part(value: object, name: str, dtype: str) -> bytes:
     if dtype == "string" and isinstance(value, str):
-        return value.encode().replace(b"\x00", ESCAPE)
-    if dtype == "int64" and isinstance(value, int) and not isinstance(value, bool):
+        try:
+            return value.encode().replace(b"\x00", ESCAPE)
+        except UnicodeEncodeError:
+            raise FrameError(
+                f"{name!r} is half a character: {value!r}.", remedy="Give it as valid Unicode."
+            ) from None
+    if dtype == "int64" and isinstance(value, (int, np.integer)) and not isinstance(value, bool):
         return str(value).encode()
     raise FrameError(
         f"{name!r} should be {dtype}; {value!r} is {type(value).__name__}.",

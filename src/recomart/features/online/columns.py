@@ -25,7 +25,8 @@ class ColumnTable:
     """One version of a view of single keys, never changed; a newer one takes its place whole.
 
     features  names of the columns of `values`
-    values    float64 of shape (n_keys + 1, n_features), NaN for null; the last row is of nobody
+    values    float64 of shape (n_keys + 1, n_features), NaN for null; the last row is of nobody;
+              not to be written to
     places    key → row of `values`
     """
 
@@ -42,7 +43,8 @@ class ColumnTable:
         names = [f.name for f in table.schema if f.name != key and not pa.types.is_string(f.type)]
         values = np.full((len(table) + 1, len(names)), np.nan)
         for place, name in enumerate(names):
-            values[:-1, place] = table[name].cast(pa.float64()).to_numpy()
+            values[:-1, place] = table[name].cast(pa.float64(), safe=False).to_numpy()
+        values.flags.writeable = False
         return cls(
             version=manifest.version,
             at_us=int(str(manifest.details.get("at_us", 0))),

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
+from recomart.errors import DefinitionError, FrameError
 from recomart.features.online import open_online
 from recomart.features.online.base import State
 from recomart.features.online.codec import RowCodec, keys_of
-from recomart.features.views import views_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,8 +31,10 @@ def materialise(bench: Workbench) -> None:
     """Bring the online store to the current version of every view that is served.
 
     A version that is there already costs a look. A run that is killed leaves what was there
-    before; the next goes on with the batch that is missing.
+    before; the next goes on with the batch that is missing. By force all of it is loaded anew.
     """
+    from recomart.features.views import views_of  # imports Ibis
+
     settings = bench.settings
     store = open_online(settings.paths.online, bench.loaded.folder)
     try:
@@ -40,7 +42,8 @@ def materialise(bench: Workbench) -> None:
             if view.online:
                 manifest = bench.lake.latest(view.dataset)
                 materialiser = Materialiser(bench.lake, store, bench.now_us)
-                how = materialiser.bring(view, view.columns(settings.features), manifest)
+                columns = view.columns(settings.features)
+                how = materialiser.bring(view, columns, manifest, force=bench.force)
                 bench.log.info("view_materialised", view=view.name, rows=manifest.rows, how=how)
     finally:
         store.close()
@@ -54,8 +57,25 @@ class Materialiser:
         self.store = store
         self.now_us = now_us
 
-    def bring(self, view: FeatureView, columns: dict[str, str], manifest: Manifest) -> str:
-        """Bring one version; return how: ``there``, ``patched`` or ``loaded``."""
+    def bring(
+        self,
+        view: FeatureView,
+        columns: dict[str, str],
+        manifest: Manifest,
+        *,
+        force: bool = False,
+    ) -> str:
+        """Bring one version; return how: ``there``, ``patched`` or ``loaded``.
+
+        Raises DefinitionError where the data set lacks one of the columns, FrameError where two
+        of its rows have one key.
+        """
+        lacking = [name for name in columns if name not in manifest.columns]
+        if lacking:
+            raise DefinitionError(
+                f"{view.dataset!r} was built without {lacking[0]!r}.",
+                remedy="Run `recomart build-features`, then do the same again.",
+            )
         features = {name: dtype for name, dtype in columns.items() if name not in view.keys}
         codec = RowCodec(features)
         state = State(
@@ -70,10 +90,11 @@ class Materialiser:
             fresh_days=view.fresh_days,
         )
         current = self.store.state(view.dataset)
-        if current and current.version == state.version and current.signature == state.signature:
-            return "there"
-        if current and current.signature == state.signature and self._patch(current, state, codec):
-            return "patched"
+        if current and current.signature == state.signature and not force:
+            if current.version == state.version:
+                return "there"
+            if self._patch(current, state, codec, manifest):
+                return "patched"
         self._load(manifest, state, codec)
         return "loaded"
 
@@ -86,23 +107,24 @@ class Materialiser:
                 self.store.put(state.view, state.version, number, rows)
         self.store.publish(state)
 
-    def _patch(self, current: State, state: State, codec: RowCodec) -> bool:
+    def _patch(self, current: State, state: State, codec: RowCodec, manifest: Manifest) -> bool:
         """Apply what differs from the current version, if that is little; say whether it was."""
         before = [m for m in self.lake.history(state.view) if m.version == current.version]
         if not before:
             return False
         most = min(MOST_CHANGED, int(SHARE_CHANGED * max(state.rows, current.rows)))
-        changed: list[Row] = []
-        gone: list[bytes] = []
-        rows = (self._all_rows(m, state, codec) for m in (before[-1], self.lake.latest(state.view)))
+        changed: dict[bytes, bytes] = {}
+        gone: set[bytes] = set()
+        rows = (self._all_rows(m, state, codec) for m in (before[-1], manifest))
         for old, new in _side_by_side(*rows):
             if new is None:
-                gone += [old[1]] if old else []
+                gone |= {old[1]} if old else set()
             elif old != new:
-                changed.append(new[1:])
+                changed[new[1]] = new[2]
             if len(changed) + len(gone) > most:
                 return False
-        self.store.patch(state, changed, gone)
+        # a key that came out of order was met twice: as gone, and as new
+        self.store.patch(state, [*changed.items()], gone - changed.keys())
         return True
 
     def _all_rows(self, manifest: Manifest, state: State, codec: RowCodec) -> Iterator[Sorted]:
@@ -120,7 +142,13 @@ class Materialiser:
 
 
 def _rows(batch: pa.RecordBatch, state: State, codec: RowCodec) -> list[Row]:
-    return list(zip(keys_of(batch, state.keys), codec.encode(batch), strict=True))
+    keys = keys_of(batch, state.keys)
+    if len(set(keys)) < len(keys):
+        raise FrameError(
+            f"Two rows of {state.view!r} have the same {', '.join(state.keys)}.",
+            remedy="A view has one row a key: aggregate by it.",
+        )
+    return list(zip(keys, codec.encode(batch), strict=True))
 
 
 def _side_by_side(

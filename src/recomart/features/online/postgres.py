@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
-from recomart.errors import MissingExtraError, StoreUnavailableError
-from recomart.features.online.base import State
-from recomart.lake import hash_of
+from recomart.errors import MissingExtraError, SettingsError, StoreUnavailableError
+from recomart.features.online.base import State, overtaken, table_of
+from recomart.features.online.threads import PerThread
 from recomart.settings.places import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from psycopg import Connection
 
     from recomart.features.online.base import Row
 
@@ -29,10 +31,11 @@ COMMENT ON TABLE {SCHEMA}.making IS 'generations in the making, and how far they
 """
 LOCK = 7_253_002
 CONNECT_S, ANSWER_S = 3, 30
+Found = TypeVar("Found")
 
 
 class PostgresStore:
-    """See `OnlineStore`. One connection, used by one thread at a time (psycopg sees to it)."""
+    """See `OnlineStore`. Threads have a connection each; one that is lost is opened again."""
 
     def __init__(self, url: str, answer_s: float = ANSWER_S) -> None:
         try:
@@ -41,52 +44,47 @@ class PostgresStore:
             raise MissingExtraError("psycopg", "postgres") from None
         self._psycopg = psycopg
         self._name = f"PostgreSQL at {shown(url)}"
-        with self._trouble():
-            self._con: Any = psycopg.connect(
-                url,
-                autocommit=True,
-                connect_timeout=CONNECT_S,
-                options=f"-c statement_timeout={round(answer_s * 1e3)}",
-            )
-            with self._transaction() as con:  # two at once would both create the schema
-                con.execute(f"SELECT pg_advisory_xact_lock({LOCK})")
-                con.execute(TABLES)
+        self._url = url
+        self._answer_s = answer_s
+        self._threads: PerThread[Connection] = PerThread(self._connect)
+        with self._trouble(), self._transaction() as con:
+            # two at once would both create the schema
+            con.execute(f"SELECT pg_advisory_xact_lock({LOCK})")
+            con.execute(TABLES)
 
     def state(self, view: str) -> State | None:
         """See `OnlineStore`."""
+        query = f"SELECT state FROM {SCHEMA}.state WHERE view = %s"
         with self._trouble():
-            query = f"SELECT state FROM {SCHEMA}.state WHERE view = %s"
-            found = self._con.execute(query, (view,)).fetchone()
-        return State.model_validate_json(found[0]) if found else None
+            found = self._again(lambda con: con.execute(query, (view,)).fetchone())
+        return State.read(found[0]) if found else None
 
     def views(self) -> list[str]:
         """See `OnlineStore`."""
+        query = f"SELECT view FROM {SCHEMA}.state"
         with self._trouble():
-            rows = self._con.execute(f"SELECT view FROM {SCHEMA}.state")
-            return sorted(row[0] for row in rows)
+            rows = self._again(lambda con: con.execute(query).fetchall())
+        return sorted(row[0] for row in rows)
 
     def get(self, view: str, keys: Sequence[bytes]) -> list[bytes | None]:
         """See `OnlineStore`; a generation that goes while it is read is looked up again."""
-        with self._trouble():
-            try:
-                found = self._get(view, keys)
-            except self._psycopg.errors.UndefinedTable:
-                found = self._get(view, keys)
-        return [found.get(key) for key in keys]
 
-    def _get(self, view: str, keys: Sequence[bytes]) -> dict[bytes, bytes]:
-        with self._transaction() as con:
-            held = self._held(view)
+        def read(con: Connection) -> dict[bytes, bytes]:
+            held = _current(con, view)
             if held is None:
                 return {}
             # the name of a table is a hash of ours, never what somebody gave
             query = f"SELECT key, value FROM {SCHEMA}.{held} WHERE key = ANY(%s)"
             return dict(con.execute(query, (list(keys),), binary=True).fetchall())
 
+        with self._trouble():
+            found = self._again(read)
+        return [found.get(key) for key in keys]
+
     def progress(self, view: str, version: str) -> int:
         """See `OnlineStore`."""
-        held = _table(view, version)
         with self._trouble(), self._transaction() as con:
+            held = table_of(view, version, _current(con, view))
             query = f"SELECT held, batches FROM {SCHEMA}.making WHERE view = %s"
             there = con.execute(query, (view,)).fetchone()
             if there and there[0] == held:
@@ -104,34 +102,37 @@ class PostgresStore:
 
     def put(self, view: str, version: str, number: int, rows: Sequence[Row]) -> None:
         """See `OnlineStore`."""
-        held = _table(view, version)
+        update = (
+            f"UPDATE {SCHEMA}.making SET batches = greatest(batches, %s) "
+            "WHERE view = %s AND held = %s"
+        )
         with self._trouble(), self._transaction() as con:
-            self._copy(held, rows)
-            con.execute(
-                f"UPDATE {SCHEMA}.making SET batches = greatest(batches, %s) "
-                "WHERE view = %s AND held = %s",
-                (number + 1, view, held),
-            )
+            held = table_of(view, version, _current(con, view))
+            if not con.execute(update, (number + 1, view, held)).rowcount:
+                raise overtaken(self._name, view)
+            _copy(con, held, rows)
 
     def publish(self, state: State) -> None:
         """See `OnlineStore`."""
-        held = _table(state.view, state.version)
+        made = f"DELETE FROM {SCHEMA}.making WHERE view = %s AND held = %s"
         with self._trouble(), self._transaction() as con:
-            before = self._held(state.view)
+            before = _current(con, state.view)
+            held = table_of(state.view, state.version, before)
+            if not con.execute(made, (state.view, held)).rowcount:
+                raise overtaken(self._name, state.view)
             con.execute(
                 f"INSERT INTO {SCHEMA}.state VALUES (%s, %s, %s) ON CONFLICT (view) "
                 "DO UPDATE SET held = EXCLUDED.held, state = EXCLUDED.state",
                 (state.view, held, state.model_dump_json()),
             )
-            con.execute(f"DELETE FROM {SCHEMA}.making WHERE view = %s", (state.view,))
-            if before and before != held:
+            if before:
                 con.execute(f"DROP TABLE {SCHEMA}.{before}")
 
     def patch(self, state: State, rows: Sequence[Row], gone: Iterable[bytes]) -> None:
         """See `OnlineStore`."""
         with self._trouble(), self._transaction() as con:
-            held = str(self._held(state.view))
-            self._copy(held, rows)
+            held = str(_current(con, state.view))
+            _copy(con, held, rows)
             delete = f"DELETE FROM {SCHEMA}.{held} WHERE key = ANY(%s)"
             con.execute(delete, (list(gone),))
             update = f"UPDATE {SCHEMA}.state SET state = %s WHERE view = %s"
@@ -139,29 +140,46 @@ class PostgresStore:
 
     def close(self) -> None:
         """See `OnlineStore`."""
-        self._con.close()
+        self._threads.close()
 
-    def _held(self, view: str) -> str | None:
-        query = f"SELECT held FROM {SCHEMA}.state WHERE view = %s"
-        found = self._con.execute(query, (view,)).fetchone()
-        return str(found[0]) if found else None
+    def _connect(self) -> Connection:
+        try:
+            return self._psycopg.connect(
+                self._url,
+                autocommit=True,
+                connect_timeout=CONNECT_S,
+                options=f"-c statement_timeout={round(self._answer_s * 1e3)}",
+            )
+        except self._psycopg.ProgrammingError:  # its words may hold a piece of the password
+            raise SettingsError(
+                "The URL of the online store in PostgreSQL cannot be read.",
+                remedy="Set `paths.online` to postgresql://user:password@host:5432/database; "
+                "write / @ : in a password as %2F %40 %3A.",
+            ) from None
 
-    def _copy(self, held: str, rows: Sequence[Row]) -> None:
-        """Bring rows in by COPY; those that are there are replaced."""
-        self._con.execute("CREATE TEMP TABLE batch (key bytea, value bytea) ON COMMIT DROP")
-        with self._con.cursor().copy("COPY batch FROM STDIN (FORMAT BINARY)") as copy:
-            copy.set_types(["bytea", "bytea"])
-            for row in rows:
-                copy.write_row(row)
-        self._con.execute(
-            f"INSERT INTO {SCHEMA}.{held} SELECT * FROM batch "
-            "ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value"
-        )
+    def _again(self, read: Callable[[Connection], Found]) -> Found:
+        """Read; again on a new connection if ours was lost, or if the generation went."""
+        try:
+            return read(self._con())
+        except self._psycopg.errors.UndefinedTable:
+            return read(self._con())
+        except self._psycopg.OperationalError:
+            if not self._threads.mine().closed:
+                raise
+            return read(self._con())
+
+    def _con(self) -> Connection:
+        con = self._threads.mine()
+        if con.closed:
+            self._threads.drop()
+            con = self._threads.mine()
+        return con
 
     @contextmanager
-    def _transaction(self) -> Iterator[Any]:
-        with self._con.transaction():
-            yield self._con
+    def _transaction(self) -> Iterator[Connection]:
+        con = self._con()
+        with con.transaction():
+            yield con
 
     @contextmanager
     def _trouble(self) -> Iterator[None]:
@@ -171,5 +189,20 @@ class PostgresStore:
             raise StoreUnavailableError(self._name, str(error)) from error
 
 
-def _table(view: str, version: str) -> str:
-    return f"g_{hash_of(view, version)}"
+def _current(con: Connection, view: str) -> str | None:
+    query = f"SELECT held FROM {SCHEMA}.state WHERE view = %s"
+    found = con.execute(query, (view,)).fetchone()
+    return str(found[0]) if found else None
+
+
+def _copy(con: Connection, held: str, rows: Sequence[Row]) -> None:
+    """Bring rows in by COPY; those that are there are replaced."""
+    con.execute("CREATE TEMP TABLE batch (key bytea, value bytea) ON COMMIT DROP")
+    with con.cursor().copy("COPY batch FROM STDIN (FORMAT BINARY)") as copy:
+        copy.set_types(["bytea", "bytea"])
+        for row in dict(rows).items():  # of one key the last, as in the other stores
+            copy.write_row(row)
+    con.execute(
+        f"INSERT INTO {SCHEMA}.{held} SELECT * FROM batch "
+        "ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value"
+    )

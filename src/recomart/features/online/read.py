@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from recomart.errors import IntegrityError, NotFoundError
 from recomart.features.online.codec import RowCodec, key_of
 from recomart.vocabulary import DAY_US, SECOND_US, written
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from recomart.features.online.base import OnlineStore, State
 
 Key = tuple[str | int, ...] | str
+Found = TypeVar("Found")
 
 
 class OnlineFeatures:
@@ -37,18 +38,27 @@ class OnlineFeatures:
         Raises NotFoundError for a view that is not materialised, FrameError for a key of other
         parts or types.
         """
-        state, codec = self._of(view)
-        values = self.store.get(view, [_bytes(key, state) for key in keys])
-        return [None if value is None else codec.decode(value) for value in values]
+
+        def read(state: State, codec: RowCodec) -> list[dict[str, Any] | None]:
+            values = self.store.get(view, [_bytes(key, state) for key in keys])
+            return [None if value is None else codec.decode(value) for value in values]
+
+        return self._reading(view, read)
 
     def matrix(self, view: str, keys: Sequence[Key], features: Sequence[str]) -> NDArray[Any]:
-        """Return numeric features, float64 of shape (n_keys, n_features), NaN where unknown."""
-        state, codec = self._of(view)
-        unknown = [name for name in features if name not in state.columns]
-        if unknown:
-            raise NotFoundError.of(f"feature of {view!r}", unknown[0], state.columns)
-        values = self.store.get(view, [_bytes(key, state) for key in keys])
-        return codec.matrix(values, features)
+        """Return numeric features, float64 of shape (n_keys, n_features), NaN where unknown.
+
+        Raises as `get`; NotFoundError also for a feature that the view does not have.
+        """
+
+        def read(state: State, codec: RowCodec) -> NDArray[Any]:
+            unknown = [name for name in features if name not in state.columns]
+            if unknown:
+                raise NotFoundError.of(f"feature of {view!r}", unknown[0], state.columns)
+            values = self.store.get(view, [_bytes(key, state) for key in keys])
+            return codec.matrix(values, features)
+
+        return self._reading(view, read)
 
     def freshness(self) -> list[dict[str, Any]]:
         """Tell of each view which version is there, as of when, and whether it is still fresh."""
@@ -59,6 +69,13 @@ class OnlineFeatures:
     def close(self) -> None:
         """End the store's connections."""
         self.store.close()
+
+    def _reading(self, view: str, read: Callable[[State, RowCodec], Found]) -> Found:
+        try:
+            return read(*self._of(view))
+        except IntegrityError:  # a generation of another form may have come since we looked
+            self._known.pop(view, None)
+            return read(*self._of(view))
 
     def _of(self, view: str) -> tuple[State, RowCodec]:
         known = self._known.get(view)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from recomart.errors import MissingExtraError, StoreUnavailableError
-from recomart.features.online.base import State
-from recomart.lake import hash_of
+from recomart.errors import MissingExtraError, SettingsError, StoreUnavailableError
+from recomart.features.online.base import State, overtaken, table_of
 from recomart.settings.places import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from redis.client import Pipeline
 
     from recomart.features.online.base import Row
 
@@ -19,37 +21,52 @@ PREFIX = "recomart"
 READ = """
 local held = redis.call('HGET', KEYS[1], 'held')
 if not held then return false end
-return redis.call('HMGET', held, unpack(ARGV))
+local found = {}
+for first = 1, #ARGV, 1000 do
+    local some = redis.call('HMGET', held, unpack(ARGV, first, math.min(first + 999, #ARGV)))
+    for n = 1, #some do found[first + n - 1] = some[n] end
+end
+return found
 """
-"""Pointer and values in one step, so that no reader sees two generations."""
+"""Pointer and values in one step, so that no reader sees two generations. Lua unpacks 8,000."""
 AT_ONCE = 1_000
-"""Keys of one HMGET, rows of one HSET."""
-CONNECT_S, ANSWER_S = 1.0, 5.0
+"""Rows of one HSET."""
+CONNECT_S, ANSWER_S = 1.0, 2.0
 
 
 class RedisStore:
-    """See `OnlineStore`. One Redis, or a primary with replicas; not a cluster of shards."""
+    """See `OnlineStore`. One Redis, or a primary with replicas; not a cluster of shards.
 
-    def __init__(self, url: str, prefix: str = PREFIX, answer_s: float = ANSWER_S) -> None:
+    Shops that share one are kept apart by a prefix: ``redis://host/0?prefix=gifts``.
+    """
+
+    def __init__(self, url: str, answer_s: float = ANSWER_S) -> None:
         try:
             import redis
         except ModuleNotFoundError:
             raise MissingExtraError("redis", "redis") from None
         self._error = redis.RedisError
         self._name = f"Redis at {shown(url)}"
-        self._prefix = prefix
-        self._redis: Any = redis.Redis.from_url(
-            url, socket_connect_timeout=CONNECT_S, socket_timeout=answer_s
-        )
         with self._trouble():
-            self._redis.ping()
+            try:
+                place, self._prefix = _prefix_of(url)
+                self._redis: Any = redis.Redis.from_url(
+                    place, socket_connect_timeout=CONNECT_S, socket_timeout=answer_s
+                )
+                self._redis.ping()
+            except (ValueError, TypeError):  # its words may hold a piece of the password
+                raise SettingsError(
+                    "The URL of the online store in Redis cannot be read.",
+                    remedy="Set `paths.online` to redis://user:password@host:6379/0?prefix=name; "
+                    "write / @ : in a password as %2F %40 %3A.",
+                ) from None
             self._read = self._redis.register_script(READ)
 
     def state(self, view: str) -> State | None:
         """See `OnlineStore`."""
         with self._trouble():
             found = self._redis.hget(self._pointer(view), "state")
-        return State.model_validate_json(found) if found else None
+        return State.read(found) if found else None
 
     def views(self) -> list[str]:
         """See `OnlineStore`."""
@@ -57,60 +74,67 @@ class RedisStore:
             return sorted(name.decode() for name in self._redis.smembers(f"{self._prefix}:views"))
 
     def get(self, view: str, keys: Sequence[bytes]) -> list[bytes | None]:
-        """See `OnlineStore`; more keys than `AT_ONCE` may be of two generations."""
-        found: list[bytes | None] = []
+        """See `OnlineStore`."""
         with self._trouble():
-            for first in range(0, len(keys), AT_ONCE):
-                some = keys[first : first + AT_ONCE]
-                values = self._read(keys=[self._pointer(view)], args=some)
-                found += values or [None] * len(some)
-        return found
+            found: list[bytes | None] | None = self._read(keys=[self._pointer(view)], args=keys)
+        return [None] * len(keys) if found is None else found
 
     def progress(self, view: str, version: str) -> int:
         """See `OnlineStore`."""
-        making, held = self._making(view), self._held(view, version)
-        with self._trouble():
-            before = self._redis.hgetall(making)
-            if before.get(b"held") == held.encode():
+        making = self._making(view)
+        with self._trouble(), self._redis.pipeline() as both:
+            both.watch(self._pointer(view), making)
+            before = both.hgetall(making)
+            held = self._held(view, version, both)
+            if before.get(b"held") == held:
                 return int(before[b"batches"])
-            with self._redis.pipeline() as both:
-                if before:
-                    both.unlink(before[b"held"])
-                both.unlink(held).delete(making)
-                both.hset(making, mapping={"held": held, "batches": 0}).execute()
+            both.multi()
+            both.unlink(held, before.get(b"held", held)).delete(making)
+            both.hset(making, mapping={"held": held, "batches": 0}).execute()
         return 0
 
     def put(self, view: str, version: str, number: int, rows: Sequence[Row]) -> None:
         """See `OnlineStore`; as durable as the Redis is set to be."""
-        held = self._held(view, version)
-        with self._trouble(), self._redis.pipeline(transaction=False) as pipe:
+        making = self._making(view)
+        with self._trouble(), self._redis.pipeline() as both:
+            both.watch(self._pointer(view), making)
+            held = self._held(view, version, both)
+            [holds, batches] = both.hmget(making, "held", "batches")
+            if holds != held:
+                raise overtaken(self._name, view)
+            both.multi()
             for first in range(0, len(rows), AT_ONCE):
-                pipe.hset(held, mapping=dict(rows[first : first + AT_ONCE]))
-            pipe.hset(self._making(view), "batches", number + 1).execute()
+                both.hset(held, mapping=dict(rows[first : first + AT_ONCE]))
+            both.hset(making, "batches", max(number + 1, int(batches))).execute()
 
     def publish(self, state: State) -> None:
         """See `OnlineStore`."""
-        pointer, held = self._pointer(state.view), self._held(state.view, state.version)
-        with self._trouble():
-            before = self._redis.hget(pointer, "held")
-            with self._redis.pipeline(transaction=True) as both:
-                both.hset(pointer, mapping={"held": held, "state": state.model_dump_json()})
-                both.sadd(f"{self._prefix}:views", state.view).delete(self._making(state.view))
-                if before and before != held.encode():
-                    both.unlink(before)
-                both.execute()
+        pointer, making = self._pointer(state.view), self._making(state.view)
+        with self._trouble(), self._redis.pipeline() as both:
+            both.watch(pointer, making)
+            held = self._held(state.view, state.version, both)
+            before = both.hget(pointer, "held")
+            if both.hget(making, "held") != held:
+                raise overtaken(self._name, state.view)
+            both.multi()
+            both.hset(pointer, mapping={"held": held, "state": state.model_dump_json()})
+            both.sadd(f"{self._prefix}:views", state.view).delete(making)
+            if before:
+                both.unlink(before)
+            both.execute()
 
     def patch(self, state: State, rows: Sequence[Row], gone: Iterable[bytes]) -> None:
         """See `OnlineStore`."""
         pointer, gone = self._pointer(state.view), list(gone)
-        with self._trouble():
-            held = self._redis.hget(pointer, "held")
-            with self._redis.pipeline(transaction=True) as both:
-                if rows:
-                    both.hset(held, mapping=dict(rows))
-                if gone:
-                    both.hdel(held, *gone)
-                both.hset(pointer, "state", state.model_dump_json()).execute()
+        with self._trouble(), self._redis.pipeline() as both:
+            both.watch(pointer)
+            held = both.hget(pointer, "held")
+            both.multi()
+            if rows:
+                both.hset(held, mapping=dict(rows))
+            if gone:
+                both.hdel(held, *gone)
+            both.hset(pointer, "state", state.model_dump_json()).execute()
 
     def close(self) -> None:
         """See `OnlineStore`."""
@@ -122,8 +146,10 @@ class RedisStore:
     def _making(self, view: str) -> str:
         return f"{self._prefix}:making:{view}"
 
-    def _held(self, view: str, version: str) -> str:
-        return f"{self._prefix}:rows:{hash_of(view, version)}"
+    def _held(self, view: str, version: str, con: Pipeline) -> bytes:
+        rows = f"{self._prefix}:rows:".encode()
+        current: bytes = con.hget(self._pointer(view), "held") or b""  # type: ignore[assignment]
+        return rows + table_of(view, version, current.removeprefix(rows).decode()).encode()
 
     @contextmanager
     def _trouble(self) -> Iterator[None]:
@@ -131,3 +157,11 @@ class RedisStore:
             yield
         except (self._error, OSError) as error:
             raise StoreUnavailableError(self._name, str(error)) from error
+
+
+def _prefix_of(url: str) -> tuple[str, str]:
+    """Part ``…?prefix=gifts`` from a URL. Raises ValueError where it is none."""
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    prefix = options.pop("prefix", "") or PREFIX
+    return parts._replace(query=urlencode(options)).geturl(), prefix

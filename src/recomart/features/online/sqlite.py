@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from recomart.errors import StoreUnavailableError
-from recomart.features.online.base import State
-from recomart.lake import hash_of
+from recomart.features.online.base import State, overtaken, table_of
+from recomart.features.online.threads import PerThread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -40,59 +39,44 @@ class SqliteStore:
     def __init__(self, path: Path, patience_s: float = PATIENCE_S) -> None:
         self.path = path
         self._patience_s = patience_s
-        self._local = threading.local()
-        self._open: list[sqlite3.Connection] = []
+        self._name = f"The online store {path.name}"
+        self._threads = PerThread(self._connect)
         with self._trouble():
             path.parent.mkdir(parents=True, exist_ok=True)
-            con = self._con
+            con = self._threads.mine()
             con.execute("PRAGMA journal_mode = WAL")
             con.executescript(SCHEMA)
-
-    @property
-    def _con(self) -> sqlite3.Connection:
-        con: sqlite3.Connection | None = getattr(self._local, "con", None)
-        if con is None:
-            con = sqlite3.connect(
-                self.path,
-                isolation_level=None,
-                timeout=self._patience_s,
-                check_same_thread=False,  # `close` may be called by another thread
-            )
-            con.execute("PRAGMA synchronous = FULL")
-            self._local.con = con
-            self._open.append(con)
-        return con
 
     def state(self, view: str) -> State | None:
         """See `OnlineStore`."""
         with self._trouble():
             query = "SELECT state FROM _state WHERE view = ?"
-            found = self._con.execute(query, (view,)).fetchone()
-        return State.model_validate_json(found[0]) if found else None
+            found = self._threads.mine().execute(query, (view,)).fetchone()
+        return State.read(found[0]) if found else None
 
     def views(self) -> list[str]:
         """See `OnlineStore`."""
         with self._trouble():
-            return [row[0] for row in self._con.execute("SELECT view FROM _state ORDER BY view")]
+            query = "SELECT view FROM _state ORDER BY view"
+            return [row[0] for row in self._threads.mine().execute(query)]
 
     def get(self, view: str, keys: Sequence[bytes]) -> list[bytes | None]:
         """See `OnlineStore`."""
         found: dict[bytes, bytes] = {}
         with self._trouble(), self._transaction("DEFERRED") as con:
-            query = "SELECT held FROM _state WHERE view = ?"
-            held = con.execute(query, (view,)).fetchone()
+            held = _current(con, view)
             for first in range(0, len(keys) if held else 0, AT_ONCE):
                 some = keys[first : first + AT_ONCE]
                 marks = ",".join("?" * len(some))
                 # the name of a table is a hash of ours, never what somebody gave
-                query = f"SELECT key, value FROM {held[0]} WHERE key IN ({marks})"
+                query = f"SELECT key, value FROM {held} WHERE key IN ({marks})"
                 found.update(con.execute(query, some))
         return [found.get(key) for key in keys]
 
     def progress(self, view: str, version: str) -> int:
         """See `OnlineStore`."""
-        held = _table(view, version)
         with self._trouble(), self._transaction() as con:
+            held = table_of(view, version, _current(con, view))
             query = "SELECT held, batches FROM _making WHERE view = ?"
             there = con.execute(query, (view,)).fetchone()
             if there and there[0] == held:
@@ -106,29 +90,30 @@ class SqliteStore:
 
     def put(self, view: str, version: str, number: int, rows: Sequence[Row]) -> None:
         """See `OnlineStore`."""
-        held = _table(view, version)
         with self._trouble(), self._transaction() as con:
-            con.executemany(f"INSERT OR REPLACE INTO {held} VALUES (?, ?)", rows)
+            held = table_of(view, version, _current(con, view))
             update = "UPDATE _making SET batches = max(batches, ?) WHERE view = ? AND held = ?"
-            con.execute(update, (number + 1, view, held))
+            if not con.execute(update, (number + 1, view, held)).rowcount:
+                raise overtaken(self._name, view)
+            con.executemany(f"INSERT OR REPLACE INTO {held} VALUES (?, ?)", rows)
 
     def publish(self, state: State) -> None:
         """See `OnlineStore`."""
-        held = _table(state.view, state.version)
         with self._trouble(), self._transaction() as con:
-            query = "SELECT held FROM _state WHERE view = ?"
-            before = con.execute(query, (state.view,)).fetchone()
+            before = _current(con, state.view)
+            held = table_of(state.view, state.version, before)
+            made = "DELETE FROM _making WHERE view = ? AND held = ?"
+            if not con.execute(made, (state.view, held)).rowcount:
+                raise overtaken(self._name, state.view)
             row = (state.view, held, state.model_dump_json())
             con.execute("INSERT OR REPLACE INTO _state VALUES (?, ?, ?)", row)
-            con.execute("DELETE FROM _making WHERE view = ?", (state.view,))
-            if before and before[0] != held:
-                con.execute(f"DROP TABLE {before[0]}")
+            if before:
+                con.execute(f"DROP TABLE {before}")
 
     def patch(self, state: State, rows: Sequence[Row], gone: Iterable[bytes]) -> None:
         """See `OnlineStore`."""
         with self._trouble(), self._transaction() as con:
-            query = "SELECT held FROM _state WHERE view = ?"
-            [held] = con.execute(query, (state.view,)).fetchone()
+            held = _current(con, state.view)
             con.executemany(f"INSERT OR REPLACE INTO {held} VALUES (?, ?)", rows)
             con.executemany(
                 f"DELETE FROM {held} WHERE key = ?",
@@ -139,29 +124,38 @@ class SqliteStore:
 
     def close(self) -> None:
         """See `OnlineStore`."""
-        for con in self._open:
-            con.close()
-        self._open.clear()
-        self._local = threading.local()
+        self._threads.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        con = sqlite3.connect(
+            self.path,
+            isolation_level=None,
+            timeout=self._patience_s,
+            check_same_thread=False,  # `close` may be called by another thread
+        )
+        con.execute("PRAGMA synchronous = FULL")
+        return con
 
     @contextmanager
     def _transaction(self, kind: str = "IMMEDIATE") -> Iterator[sqlite3.Connection]:
-        con = self._con
+        con = self._threads.mine()
         con.execute(f"BEGIN {kind}")
         try:
             yield con
+            con.execute("COMMIT")
         except BaseException:
-            con.execute("ROLLBACK")
+            if con.in_transaction:  # SQLite itself takes back some, as on a full disk
+                con.execute("ROLLBACK")
             raise
-        con.execute("COMMIT")
 
     @contextmanager
     def _trouble(self) -> Iterator[None]:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            raise StoreUnavailableError(f"The online store {self.path.name}", str(error)) from error
+            raise StoreUnavailableError(self._name, str(error)) from error
 
 
-def _table(view: str, version: str) -> str:
-    return f"g_{hash_of(view, version)}"
+def _current(con: sqlite3.Connection, view: str) -> str | None:
+    found = con.execute("SELECT held FROM _state WHERE view = ?", (view,)).fetchone()
+    return str(found[0]) if found else None
