@@ -7,8 +7,10 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
+from recomart.errors import StoreUnavailableError
 from recomart.features.online.base import State
 
 if TYPE_CHECKING:
@@ -113,10 +115,94 @@ class OnlineStoreTests:
         assert [store.get(view, [b"k0"]) for view in ("one", "other")] == [[b"1"], [b"2"]]
         assert {"one", "other"} <= set(store.views())
 
-    def test_no_batch_is_of_two_generations(self, store: OnlineStore) -> None:
-        """A reader while generations are swapped sees one of them."""
-        self.load(store, "busy", "v", b"v")
-        mixtures, done, keys = [], threading.Event(), [f"k{n}".encode() for n in range(50)]
+    def test_a_view_without_rows_is_there(self, store: OnlineStore) -> None:
+        """It has a state, and nothing to give; nor has asking for nothing."""
+        self.load(store, "empty", "v", b"", n=0)
+
+        assert store.state("empty") == state_of("empty", "v")
+        assert store.get("empty", [b"a"]) == [None]
+        assert store.get("empty", []) == []
+
+    def test_of_one_key_the_last_row_counts(self, store: OnlineStore) -> None:
+        """Within a batch, and from one batch to the next."""
+        store.progress("twice", "v")
+        store.put("twice", "v", 0, [(b"a", b"1"), (b"b", b"1"), (b"a", b"2")])
+        store.put("twice", "v", 1, [(b"b", b"3")])
+        store.publish(state_of("twice", "v"))
+
+        assert store.get("twice", [b"a", b"b"]) == [b"2", b"3"]
+
+    def test_what_is_current_stays_while_it_is_made_again(self, store: OnlineStore) -> None:
+        """The same version, as by force: read as before until it is published, then anew."""
+        self.load(store, "again", "v", b"old")
+        for value in (b"new", b"newer"):
+            before = store.get("again", [b"k0", b"k1"])
+            assert store.progress("again", "v") == 0
+            store.put("again", "v", 0, [(b"k0", value)])
+            assert store.get("again", [b"k0", b"k1"]) == before
+            store.publish(state_of("again", "v", 1))
+
+            assert store.get("again", [b"k0", b"k1"]) == [value, None]
+
+    def test_who_was_overtaken_changes_nothing(self, store: OnlineStore) -> None:
+        """Another run began a generation: the first can no longer go on, nor publish."""
+        self.load(store, "raced", "v", b"old")
+        store.progress("raced", "slow")
+        store.put("raced", "slow", 0, [(b"k0", b"slow")])
+        store.progress("raced", "quick")
+        with pytest.raises(StoreUnavailableError):
+            store.put("raced", "slow", 1, [(b"k1", b"slow")])
+        with pytest.raises(StoreUnavailableError):
+            store.publish(state_of("raced", "slow"))
+
+        assert store.get("raced", [b"k0"]) == [b"old"]
+        assert store.state("raced") == state_of("raced", "v", 50)
+
+    def test_threads_share_a_store(self, store: OnlineStore) -> None:
+        """Each gets its own rows, whatever the others ask for meanwhile."""
+        self.load(store, "shared", "v", b"v")
+        right = []
+
+        def read() -> None:
+            right.extend(store.get("shared", [b"k1", b"no"]) == [b"v", None] for _ in range(50))
+
+        threads = [threading.Thread(target=read) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert right == [True] * 300
+
+    def test_any_order_of_verbs_does_as_dictionaries_do(self, store: OnlineStore) -> None:
+        """Two dictionaries, one current and one in the making, as the model."""
+        rng = np.random.default_rng(11)
+        keys = [f"k{n}".encode() for n in range(8)]
+        current: dict[bytes, bytes] = {}
+        making: dict[bytes, bytes] = {}
+        self.load(store, "model", "v", b"", n=0)
+        for step in range(60):
+            rows = [(key, b"%d" % step) for key in keys if rng.random() < 0.5]
+            if rng.random() < 0.4:
+                gone = [key for key in keys if key not in dict(rows) and rng.random() < 0.5]
+                store.patch(state_of("model", f"p{step}"), rows, gone)
+                current = {key: v for key, v in (current | dict(rows)).items() if key not in gone}
+            else:
+                version = f"v{rng.integers(2)}"
+                done = store.progress("model", version)
+                making = (making if done else {}) | dict(rows)
+                store.put("model", version, done, rows)
+                if rng.random() < 0.4:
+                    store.publish(state_of("model", version))
+                    current = making
+
+            assert store.get("model", keys) == [current.get(key) for key in keys]
+
+    @pytest.mark.parametrize("n", [50, 2_500])
+    def test_no_answer_is_of_two_generations(self, store: OnlineStore, n: int) -> None:
+        """A reader while generations are swapped sees one of them, however much it asks for."""
+        self.load(store, "busy", "v", b"v", n)
+        mixtures, done, keys = [], threading.Event(), [f"k{n}".encode() for n in range(n)]
 
         def read() -> None:
             reader = self.open()
@@ -129,7 +215,7 @@ class OnlineStoreTests:
         thread = threading.Thread(target=read)
         thread.start()
         for number in range(20):
-            self.load(store, "busy", f"v{number}", str(number).encode())
+            self.load(store, "busy", f"v{number}", str(number).encode(), n)
         done.set()
         thread.join()
 
