@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recomart.engines.base import ARROW_TYPES
-from recomart.errors import FrameError, IntegrityError
+from recomart.errors import DefinitionError, FrameError, IntegrityError
 from recomart.features.online.codec import RowCodec, key_of, keys_of
 
 COLUMNS = {"n": "int64", "x": "float64", "word": "string", "is_it": "boolean", "w2": "string"}
@@ -74,6 +74,21 @@ def test_another_definition_has_another_signature():
     assert RowCodec(COLUMNS).signature == RowCodec(dict(COLUMNS)).signature
 
 
+def test_a_row_of_another_definition_is_refused_though_it_is_as_long():
+    [value] = RowCodec({"n": "int64"}).encode(batch([{"n": 7}], {"n": "int64"}))
+    other = RowCodec({"price": "float64"})
+
+    with pytest.raises(IntegrityError):
+        other.decode(value)
+    with pytest.raises(IntegrityError):
+        other.matrix([None, value], ["price"])
+
+
+def test_a_type_that_is_not_kept_is_refused():
+    with pytest.raises(DefinitionError, match="int32"):
+        RowCodec({"n": "int32"})
+
+
 parts = st.text("a\x00\x01\x00é", max_size=4)
 
 
@@ -91,7 +106,14 @@ def test_keys_of_rows_are_those_that_are_asked_for():
     assert keys_of(made, dtypes) == [key_of(("a\x00", 7), dtypes), key_of(("", -1), dtypes)]
 
 
-@pytest.mark.parametrize("key", [(7,), ("a", "b"), (None,), (True,), (b"a",)])
+@pytest.mark.parametrize("key", [(7,), ("a", "b"), (None,), (True,), (b"a",), ("\ud800",)])
 def test_a_key_of_other_parts_or_types_is_refused(key):
     with pytest.raises(FrameError):
         key_of(key, {"user_id": "string"})
+
+
+def test_numbers_of_numpy_are_keys_and_truth_is_none():
+    assert key_of((np.int64(7),), {"hour": "int64"}) == key_of((7,), {"hour": "int64"})
+    for value in (True, np.True_, 7.0, "7"):
+        with pytest.raises(FrameError, match="hour"):
+            key_of((value,), {"hour": "int64"})

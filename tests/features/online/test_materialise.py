@@ -12,8 +12,9 @@ import pyarrow as pa
 import pytest
 
 from recomart.engines import connect
-from recomart.errors import FrameError, IntegrityError, NotFoundError
+from recomart.errors import DefinitionError, FrameError, IntegrityError, NotFoundError
 from recomart.features.online import ColumnTable, OnlineFeatures, open_online
+from recomart.features.online import materialise as room
 from recomart.features.online.materialise import Materialiser, materialise
 from recomart.features.stage import build_features
 from recomart.features.views import VIEWS
@@ -94,23 +95,103 @@ def test_a_version_that_is_there_is_not_loaded_again(once, place):
     assert how[1] == "there"
 
 
-@pytest.mark.parametrize("place", ["online.sqlite"])
-def test_a_small_change_is_a_patch_and_gives_the_same(built, place, make_bench):
-    store = open_online(place, built.loaded.folder)
+def rewrite(bench, name, change):
+    """Write the next version of a view: what `change` makes of its rows."""
+    schema = bench.con.to_pyarrow(bench.read(name)).schema
+    table = pa.Table.from_pylist(change(offline(bench, name)), schema=schema)
+    draft = bench.draft(name)
+    draft.add_table(table.to_reader())
+    return bench.commit(draft, details={"at_us": 1})
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_small_change_is_a_patch_and_gives_the_same(built, turned):
+    store = open_online("online.sqlite", built.loaded.folder)
     bring(built, store, "user_item_features")
     rows = offline(built, "user_item_features")
-    changed = [{**row, "n_purchases": 99} if n == 3 else row for n, row in enumerate(rows)]
-    schema = built.con.to_pyarrow(built.read("user_item_features")).schema
-    table = pa.Table.from_pylist(changed[:-1], schema=schema)
-    built.write("user_item_features", ibis.memtable(table), details={"at_us": 1})
+
+    def change(rows):
+        made = [{**row, "n_purchases": 99} if n == 3 else row for n, row in enumerate(rows)][:-1]
+        # as of an engine that sorts words otherwise: two neighbours out of order
+        return [made[1], made[0], *made[2:]] if turned else made
+
+    rewrite(built, "user_item_features", change)
     how = bring(built, store, "user_item_features")
     keys = [(row["user_id"], row["item_id"]) for row in rows]
     found = OnlineFeatures(store).get("user_item_features", keys)
 
     assert how == "patched"
-    assert found[3]["n_purchases"] == 99
-    assert found[-1] is None
-    assert found[4]["n_purchases"] == rows[4]["n_purchases"]
+    assert [row and row["n_purchases"] for row in found] == [
+        *(row["n_purchases"] for row in rows[:3]),
+        99,
+        *(row["n_purchases"] for row in rows[4:-1]),
+        None,
+    ]
+    store.close()
+
+
+def test_a_version_that_is_not_the_newest_is_brought_as_it_is(built):
+    store = open_online("online.sqlite", built.loaded.folder)
+    first = built.lake.latest("user_features")
+    rewrite(built, "user_features", lambda rows: rows[:-1])
+    bring(built, store, "user_features")
+    view = VIEWS["user_features"]
+    how = Materialiser(built.lake, store, 1).bring(view, view.columns(SETTINGS), first)
+    last = built.con.to_pyarrow(built.open_files(first.files, first)).to_pylist()[-1]["user_id"]
+
+    assert how == "patched"
+    assert OnlineFeatures(store).get("user_features", [last]) != [None]
+    store.close()
+
+
+def test_by_force_a_version_that_is_there_is_loaded_anew(make_bench):
+    settings = Settings(paths=PathSettings(online="here.sqlite"))
+    bench = build(make_bench("features", settings))
+    materialise(bench)
+    store = open_online("here.sqlite", bench.loaded.folder)
+    state = store.state("user_features")
+    store.patch(state, [(b"spoilt", b"?")], [])
+    for force, left in ((False, [b"?"]), (True, [None])):
+        materialise(replace(bench, force=force))
+
+        assert store.get("user_features", [b"spoilt"]) == left
+    store.close()
+
+
+def test_a_view_that_was_not_built_again_is_not_brought(built):
+    store = open_online("online.sqlite", built.loaded.folder)
+    view, manifest = VIEWS["user_features"], built.lake.latest("user_features")
+    columns = view.columns(SETTINGS) | {"new_one": "int64"}
+    with pytest.raises(DefinitionError, match="new_one"):
+        Materialiser(built.lake, store, 1).bring(view, columns, manifest)
+
+    assert store.state("user_features") is None
+    store.close()
+
+
+def test_two_rows_of_one_key_are_not_brought(built):
+    store = open_online("online.sqlite", built.loaded.folder)
+    rewrite(built, "user_features", lambda rows: [*rows, rows[-1]])
+    with pytest.raises(FrameError, match="same user_id"):
+        bring(built, store, "user_features")
+
+    assert store.state("user_features") is None
+    store.close()
+
+
+def test_a_reader_sees_a_new_definition_at_once(built):
+    store = open_online("online.sqlite", built.loaded.folder)
+    bring(built, store, "user_features")
+    online = OnlineFeatures(store, state_s=60)
+    [user, *_] = offline(built, "user_features")
+    online.get("user_features", [user["user_id"]])
+    view, manifest = VIEWS["user_features"], built.lake.latest("user_features")
+    fewer = {"user_id": "string", "total_interactions": "int64"}
+    Materialiser(built.lake, store, 1).bring(view, fewer, manifest)
+
+    assert online.get("user_features", [user["user_id"]]) == [
+        {"total_interactions": user["total_interactions"]}
+    ]
     store.close()
 
 
@@ -174,6 +255,8 @@ def test_items_stand_in_memory_as_columns(once):
     ]
 
     np.testing.assert_array_equal(found, np.array(expected))
+    assert table.values.flags.c_contiguous
+    assert not table.values.flags.writeable
     with pytest.raises(NotFoundError):
         table.columns_of(["nope"])
 
@@ -206,7 +289,7 @@ how.bring(view, view.columns(FeatureSettings()), lake.latest(view.name))
 """
 
 
-def test_a_kill_leaves_nothing_half_visible_and_the_next_goes_on(built):
+def test_a_kill_leaves_nothing_half_visible_and_the_next_goes_on(built, monkeypatch):
     folder = built.loaded.folder
     process = subprocess.Popen(
         [sys.executable, "-c", KILLED, str(folder)],
@@ -223,4 +306,13 @@ def test_a_kill_leaves_nothing_half_visible_and_the_next_goes_on(built):
 
     assert store.state("user_item_features") is None
     assert store.progress("user_item_features", manifest.version) == 3
+    monkeypatch.setattr(room, "BATCH_ROWS", 5)
+    put, numbers = store.put, []
+    store.put = lambda *args: (numbers.append(args[2]), put(*args))
+    rows = offline(built, "user_item_features")
+
+    assert bring(built, store, "user_item_features") == "loaded"
+    assert numbers == list(range(3, -(-len(rows) // 5)))
+    keys = [(row["user_id"], row["item_id"]) for row in rows]
+    assert None not in OnlineFeatures(store).get("user_item_features", keys)
     store.close()
