@@ -161,7 +161,7 @@ class OnlineStoreTests:
     def test_threads_share_a_store(self, store: OnlineStore) -> None:
         """Each gets its own rows, whatever the others ask for meanwhile."""
         self.load(store, "shared", "v", b"v")
-        right = []
+        right: list[bool] = []
 
         def read() -> None:
             right.extend(store.get("shared", [b"k1", b"no"]) == [b"v", None] for _ in range(50))
