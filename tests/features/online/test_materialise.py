@@ -289,8 +289,7 @@ how.bring(view, view.columns(FeatureSettings()), lake.latest(view.name))
 """
 
 
-def test_a_kill_leaves_nothing_half_visible_and_the_next_goes_on(built, monkeypatch):
-    folder = built.loaded.folder
+def kill_after_three_batches(folder):
     process = subprocess.Popen(
         [sys.executable, "-c", KILLED, str(folder)],
         stdin=subprocess.PIPE,
@@ -301,18 +300,23 @@ def test_a_kill_leaves_nothing_half_visible_and_the_next_goes_on(built, monkeypa
         for _ in range(3):
             assert process.stdout.readline() == "put\n"
         process.send_signal(signal.SIGKILL)
-    store = open_online("online.sqlite", folder)
-    manifest = built.lake.latest("user_item_features")
 
-    assert store.state("user_item_features") is None
-    assert store.progress("user_item_features", manifest.version) == 3
+
+def test_a_kill_leaves_nothing_half_visible_and_the_next_goes_on(built, monkeypatch):
+    name, keys = "user_item_features", ("user_id", "item_id")
+    kill_after_three_batches(built.loaded.folder)
+    store = open_online("online.sqlite", built.loaded.folder)
+
+    assert store.state(name) is None
+
     monkeypatch.setattr(room, "BATCH_ROWS", 5)
     put, numbers = store.put, []
     store.put = lambda *args: (numbers.append(args[2]), put(*args))
-    rows = offline(built, "user_item_features")
+    rows = offline(built, name)
+    how = bring(built, store, name)
+    found = OnlineFeatures(store).get(name, [tuple(row[key] for key in keys) for row in rows])
 
-    assert bring(built, store, "user_item_features") == "loaded"
+    assert how == "loaded"
     assert numbers == list(range(3, -(-len(rows) // 5)))
-    keys = [(row["user_id"], row["item_id"]) for row in rows]
-    assert None not in OnlineFeatures(store).get("user_item_features", keys)
+    assert found == [{c: v for c, v in row.items() if c not in keys} for row in rows]
     store.close()
