@@ -158,6 +158,21 @@ def test_a_version_that_is_loaded_is_not_loaded_again(make, place):
     warehouse.close()
 
 
+def test_force_mends_what_others_changed(make):
+    bench = make()
+    load_warehouse(bench)
+    warehouse = open_warehouse(bench.loaded)
+    table = Table.of(PAIRS, SETTINGS, warehouse.schema)
+    rows = offline(bench, PAIRS.name)
+    warehouse._con.execute(f"DELETE FROM {table.name}")  # noqa: S608 - a definition's own name
+    load_warehouse(bench)
+
+    assert read_rows(bench.loaded, PAIRS.name, keys_of(PAIRS, rows)) == []
+    load_warehouse(replace(bench, force=True))
+    assert read_rows(bench.loaded, PAIRS.name, keys_of(PAIRS, rows)) == rows
+    warehouse.close()
+
+
 def test_postgres_has_comments_and_plain_order(postgres_url, make_bench):
     settings = Settings(paths=PathSettings(warehouse=postgres_url))
     warehouse = open_warehouse(make_bench("features", settings).loaded)

@@ -39,8 +39,8 @@ def open_warehouse(loaded: Loaded) -> Warehouse:
 def load_warehouse(bench: Workbench) -> None:
     """Bring each view's table to the current version of its data set.
 
-    A version that is loaded already costs a look. A new one changes what differs in one
-    transaction: a reader, or a run that is killed, sees the old rows or the new ones.
+    A version that is loaded already costs a look, unless it is forced. A new one changes what
+    differs in one transaction: a reader, or a run that is killed, sees the old rows or the new.
     """
     settings = bench.settings.features
     warehouse = open_warehouse(bench.loaded)
@@ -48,8 +48,8 @@ def load_warehouse(bench: Workbench) -> None:
         for view in views_of(settings).values():
             manifest = bench.lake.latest(view.dataset)
             table = Table.of(view, settings, warehouse.schema)
-            held = warehouse.held(view.name)
-            if held and held[0] == manifest.version and held[1] == warehouse.shape(table):
+            current = (manifest.version, warehouse.shape(table))
+            if warehouse.held(view.name) == current and not bench.force:
                 continue
             rows = bench.stream(bench.open_files(manifest.files, manifest))
             changes = warehouse.load(view.name, manifest.version, table, rows)
