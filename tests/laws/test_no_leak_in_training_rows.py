@@ -129,7 +129,7 @@ def assert_no_leak(made, scores, questions):
         assert answers(past, [question]) == [row]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     st.lists(happened, max_size=8),
     st.lists(told, max_size=6),
