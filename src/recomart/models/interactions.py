@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +26,8 @@ class Interactions:
     strengths    float64; negative where an event takes an earlier one back
     occurred_us  int64, microseconds UTC
     now_us       the moment of learning; no event lies after it
+    content      what is known of the items at that moment, whether anybody took them or not:
+                 float32, shape (n_items, n_features), entries above 0; none where nothing is
     """
 
     weights: csr_array
@@ -34,6 +36,7 @@ class Interactions:
     strengths: NDArray[np.float64]
     occurred_us: NDArray[np.int64]
     now_us: int
+    content: csr_array | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -67,6 +70,16 @@ class Interactions:
         weights.data[weights.data <= 0] = 0
         weights.eliminate_zeros()
         return cls(weights.astype(np.float32), users, items, strengths, occurred_us, now_us)
+
+    def with_content(self, content: csr_array) -> Self:
+        """Return the same, with what is known of the items. Raises BadInputError: other items."""
+        if content.shape[0] != self.shape[1]:
+            raise BadInputError(
+                f"The content tells of {content.shape[0]} items, the interactions of "
+                f"{self.shape[1]}.",
+                remedy="Give one row of content for each item of the id map.",
+            )
+        return replace(self, content=content)
 
     @classmethod
     def from_weights(cls, weights: csr_array) -> Self:

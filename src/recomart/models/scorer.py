@@ -42,19 +42,30 @@ class Scorer(ABC, Generic[Taste]):
     def recommend(self, history: csr_array, n: int, *, exclude_seen: bool = True) -> TopN:
         """Rank by score; see `Recommender.recommend`. Holds one block of scores a core."""
         history = csr_array(history)
-        top = TopN.empty(history.shape[0], n)
-        taste: Any = self.taste(history)
+        TopN.empty(0, n)  # refuses a list of no items before anything is computed
+        return self.rank(self.taste(history), history, n, exclude_seen=exclude_seen)
 
-        def rank(block: tuple[int, int]) -> None:
+    def rank(
+        self,
+        taste: Any,  # noqa: ANN401 -- a Taste, whose rows can be sliced
+        seen: csr_array,
+        n: int,
+        *,
+        exclude_seen: bool,
+    ) -> TopN:
+        """Rank by score; `seen`, shape (n_rows, n_items), is what the rows of `taste` hold."""
+        top = TopN.empty(seen.shape[0], n)
+
+        def fill(block: tuple[int, int]) -> None:
             """Fill in the lists of a block of rows."""
             rows = slice(*block)
             scores = self.scores_of(taste[rows])
             if exclude_seen:
-                scores[history[rows].nonzero()] = -np.inf
+                scores[seen[rows].nonzero()] = -np.inf
             best = top_n(scores, n)
             top.items[rows], top.scores[rows] = best.items, best.scores
 
-        spread(rank, row_blocks(*history.shape))
+        spread(fill, row_blocks(*seen.shape))
         return top
 
     def contributions(
