@@ -30,7 +30,7 @@ def recommend(
     """
     from recomart.ranking import Champion
 
-    champion = Champion.load(context.lake())
+    champion = Champion.open(context.load())
     if explain and not context.as_json:
         for did, title in champion.history_of(user_id, 5):
             click.echo(f"  {did} {title}")
@@ -52,4 +52,4 @@ def similar(context: Context, item_id: str, n_items: int) -> None:
     """
     from recomart.ranking import Champion
 
-    context.answer(Champion.load(context.lake()).similar(item_id, n_items), COLUMNS)
+    context.answer(Champion.open(context.load()).similar(item_id, n_items), COLUMNS)

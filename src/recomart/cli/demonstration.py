@@ -83,10 +83,9 @@ def show_models(context: Context, loaded: Loaded) -> None:
 
 def show_lists(context: Context, loaded: Loaded) -> str:
     """Print what a few typical users would see; return one of them."""
-    from recomart.pipeline.runner import open_lake
     from recomart.ranking.champion import Champion, typical_users
 
-    champion = Champion.load(open_lake(loaded))
+    champion = Champion.open(loaded)
     users = typical_users(champion, N_USERS_SHOWN)
     for user in users:
         lines = champion.recommend(user, N_ITEMS_SHOWN)

@@ -27,10 +27,11 @@ STAGES = {
     "load-warehouse": "Load the features into the warehouse, for SQL.",
     "materialise": "Load the features into the online store, for look-ups by key.",
     "registry-page": "Write the page of the registered features.",
-    "training-rows": "Join rows for a ranker with features as they were known just before.",
+    "training-rows": "Write candidates for a ranker, with features as known at the moment.",
+    "train-ranker": "Fit the ranker, and calibrate confidence.",
     "train": "Fit every model on what was known before the test window.",
-    "evaluate": "Compare the models on the test window; write the report.",
-    "publish": "Fit the model to be served on everything known.",
+    "evaluate": "Compare the models on the test window; decide what serves; write the report.",
+    "publish": "Fit what is to be served on everything known.",
 }
 
 

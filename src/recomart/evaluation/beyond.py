@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, Field
 
+from recomart.ranking.segments import is_tail
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_array
-
-HEAD_SHARE = 0.8
-"""The head: the most popular items that make up this share of the interactions."""
 
 
 class Beyond(BaseModel, frozen=True, extra="forbid"):
@@ -57,15 +56,6 @@ def beyond(recommended: NDArray[np.int32], train: csr_array, k: int, sample: int
         exposure_gini=_gini(exposure),
         tail_share=float(is_tail(users_of)[flat].mean()),
     )
-
-
-def is_tail(users_of: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell which items are outside the head; ties go by index."""
-    order = np.argsort(-users_of, kind="stable")
-    before = np.cumsum(users_of[order]) - users_of[order]
-    tail = np.ones(len(users_of), dtype=bool)
-    tail[order[before < HEAD_SHARE * users_of.sum()]] = False
-    return tail
 
 
 def _percentile(users_of: NDArray[np.int64]) -> NDArray[np.float64]:

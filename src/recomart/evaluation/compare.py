@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -10,18 +9,19 @@ from pydantic import BaseModel, JsonValue
 
 from recomart.evaluation.beyond import Beyond, beyond
 from recomart.evaluation.bootstrap import Interval, interval
+from recomart.evaluation.coverage import Coverage
+from recomart.evaluation.gate import BASELINES, Decision
 from recomart.evaluation.metrics import ranking_metrics
-from recomart.evaluation.segments import item_segments, user_segments
+from recomart.ranking.segments import item_segments, user_segments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
-    from scipy.sparse import csr_array
 
+    from recomart.ranking.questions import Question
     from recomart.settings import EvaluationSettings
 
-BASELINES = ("popularity", "cooccurrence")
 MAIN_K = 10
 
 
@@ -46,6 +46,7 @@ class ModelFigures(_Figures):
     segments: dict[str, Interval]
     beyond: Beyond
     against: tuple[Against, ...]
+    segments_against: dict[str, Interval]
 
 
 class Data(_Figures):
@@ -63,15 +64,38 @@ class Data(_Figures):
     relevant_types: tuple[str, ...]
 
 
+class Reasons(_Figures):
+    """One recommendation, and the columns that moved its score most (SHAP values)."""
+
+    user_id: str
+    item_id: str
+    rank: int
+    shares: dict[str, float]
+
+
+class RankerFigures(_Figures):
+    """What the ranker is, and what moves its scores."""
+
+    loss: str
+    tried: dict[str, float]
+    n_trees: int
+    importance: dict[str, float]
+    example: tuple[Reasons, ...]
+
+
 class Evaluation(_Figures):
     """The whole comparison; `models` come best first."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     project: str
     main_metric: str
     data: Data
     models: tuple[ModelFigures, ...]
     observations: tuple[str, ...]
+    decision: Decision
+    coverage: tuple[Coverage, ...]
+    ranker: RankerFigures | None
+    no_ranker: str | None
 
     @property
     def best(self) -> ModelFigures:
@@ -79,43 +103,38 @@ class Evaluation(_Figures):
         return self.models[0]
 
 
-@dataclass(frozen=True)
-class Question:
-    """What every model is asked: lists for these users, held to what they did later.
-
-    train     weights of all users, shape (n_all_users, n_items)
-    history   weights of the test users, shape (n_users, n_items)
-    relevant  what counts as a hit, same shape
-    """
-
-    train: csr_array
-    history: csr_array
-    relevant: csr_array
-
-
 def figures(
     lists: Mapping[str, NDArray[np.int32]],
     configs: Mapping[str, dict[str, JsonValue]],
     question: Question,
     settings: EvaluationSettings,
-) -> tuple[ModelFigures, ...]:
-    """Compare models by their lists, int32, shape (n_users, max k); best first."""
+) -> tuple[tuple[ModelFigures, ...], dict[str, NDArray[np.float64]]]:
+    """Compare models by their lists, int32, shape (n_users, max k).
+
+    Returns their figures, best first, and the main metric of each by user.
+    """
     main = main_metric(settings)
     by_user = {
         n: ranking_metrics(made, question.relevant, settings.ks) for n, made in lists.items()
+    }
+    parts = {
+        name: _by_segment(made, by_user[name][main], question, settings)
+        for name, made in lists.items()
     }
     found = [
         ModelFigures(
             model=name,
             config=configs.get(name, {}),
             metrics={m: _interval(v, settings) for m, v in by_user[name].items()},
-            segments=_segments(made, by_user[name][main], question, settings),
+            segments={part: _interval(v, settings) for part, v in parts[name].items()},
             beyond=beyond(made, question.train, MAIN_K),
             against=_against(name, main, by_user, settings),
+            segments_against=_against_baseline(name, parts, settings),
         )
         for name, made in lists.items()
     ]
-    return tuple(sorted(found, key=lambda one: (-(one.metrics[main].mean or 0.0), one.model)))
+    best_first = sorted(found, key=lambda one: (-(one.metrics[main].mean or 0.0), one.model))
+    return tuple(best_first), {name: values[main] for name, values in by_user.items()}
 
 
 def main_metric(settings: EvaluationSettings) -> str:
@@ -128,20 +147,39 @@ def _interval(values: NDArray[np.float64], settings: EvaluationSettings) -> Inte
     return interval(values, settings.bootstrap, settings.seed)
 
 
-def _segments(
+def _by_segment(
     made: NDArray[np.int32],
     main: NDArray[np.float64],
     question: Question,
     settings: EvaluationSettings,
-) -> dict[str, Interval]:
-    """Return the main metric for kinds of users, and for what is relevant of kinds of items."""
-    found = {}
-    for name, chosen in user_segments(question.history, settings.light_history).items():
-        found[name] = _interval(np.where(chosen, main, np.nan), settings)
+) -> dict[str, NDArray[np.float64]]:
+    """Return the main metric for kinds of users, and for what is relevant of kinds of items.
+
+    One number a user, NaN where it has nothing to do with the user.
+    """
+    found = {
+        name: np.where(chosen, main, np.nan)
+        for name, chosen in user_segments(question.history, settings.light_history).items()
+    }
     k = int(main_metric(settings).partition("@")[2])
     for name, relevant in item_segments(question.relevant, question.train).items():
-        found[name] = _interval(ranking_metrics(made, relevant, [k])[f"ndcg@{k}"], settings)
+        found[name] = ranking_metrics(made, relevant, [k])[f"ndcg@{k}"]
     return found
+
+
+def _against_baseline(
+    name: str,
+    parts: Mapping[str, Mapping[str, NDArray[np.float64]]],
+    settings: EvaluationSettings,
+) -> dict[str, Interval]:
+    """Return the difference to popularity in each segment; nothing where it is not compared."""
+    baseline = BASELINES[0]
+    if name == baseline or baseline not in parts:
+        return {}
+    return {
+        part: _interval(values - parts[baseline][part], settings)
+        for part, values in parts[name].items()
+    }
 
 
 def _against(

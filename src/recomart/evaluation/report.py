@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING
 
 from recomart.evaluation.metrics import METRICS
-from recomart.pages import Page, intervals
+from recomart.pages import Page, bars, intervals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,8 +55,11 @@ def page_of(evaluation: Evaluation) -> str:
         ],
         "Paired differences user by user; a model beats another if the interval excludes zero.",
     )
+    _decision(page, evaluation)
     _metric_tables(page, evaluation)
     _segment_table(page, evaluation)
+    _confidence(page, evaluation)
+    _ranker(page, evaluation)
     _beyond_table(page, evaluation)
     _training(page, evaluation)
     return page.html()
@@ -94,6 +97,70 @@ def _picture(models: Iterable[ModelFigures], metric: str) -> str:
     )
 
 
+def _decision(page: Page, evaluation: Evaluation) -> None:
+    decision = evaluation.decision
+    page.section(
+        "What serves, and why",
+        "From the cheapest model up, each takes the place of the best before it if it beats that"
+        " one by an interval that excludes zero.",
+    )
+    page.note(decision.says, "good" if decision.is_promoted else "info")
+    page.table(
+        ("challenger", "against", "difference", "takes its place", "because"),
+        [
+            (step.challenger, step.against, step.difference.written(), step.replaces, step.why)
+            for step in decision.steps
+        ],
+        f"{evaluation.main_metric.upper()}, paired by user.",
+    )
+
+
+def _confidence(page: Page, evaluation: Evaluation) -> None:
+    page.section(
+        "Confidence",
+        "Split conformal: of what was wanted and the list held, a set of the nominal level should"
+        " contain that share. What no list held, no set can cover.",
+    )
+    for one in evaluation.coverage:
+        rows = [
+            (name, part.coverage, part.n_users, part.set_size) for name, part in one.parts.items()
+        ]
+        page.table(
+            (one.model, "coverage", "users", "mean items in the set"),
+            rows,
+            f"Nominal {one.level:.0%}. Lists of {one.list_length} held {one.list_recall:.1%} of"
+            f" what was wanted ({one.calibrated_recall:.1%} in the window of calibration, with"
+            f" {one.n_calibrated:,} users).",
+        )
+    if not evaluation.coverage:
+        page.note("No confidence: there was no window to calibrate on.", "warn")
+
+
+def _ranker(page: Page, evaluation: Evaluation) -> None:
+    ranker = evaluation.ranker
+    page.section("The ranker", "What moves its scores, over all candidates and for some.")
+    if ranker is None:
+        page.note(f"There is no ranker. {evaluation.no_ranker or ''}", "warn")
+        return
+    tried = ", ".join(f"{loss} {ndcg:.4f}" for loss, ndcg in ranker.tried.items())
+    page.note(f"{ranker.n_trees} trees, loss {ranker.loss}; NDCG@10 of the losses tried: {tried}.")
+    page.figure(
+        bars(list(ranker.importance), list(ranker.importance.values()), "%"),
+        "Importance: how much the score moves when the column does.",
+    )
+    page.table(
+        ("user", "first item", "what moved its score (SHAP values)"),
+        [
+            (
+                one.user_id,
+                one.item_id,
+                ", ".join(f"{name} {share:+.3f}" for name, share in one.shares.items()),
+            )
+            for one in ranker.example
+        ],
+    )
+
+
 def _metric_tables(page: Page, evaluation: Evaluation) -> None:
     page.section("All metrics", "Every item of the catalogue is ranked; none is sampled.")
     ks = sorted({int(name.partition("@")[2]) for name in evaluation.best.metrics})
@@ -115,6 +182,13 @@ def _segment_table(page: Page, evaluation: Evaluation) -> None:
     heads = [f"{name} ({evaluation.best.segments[name].n_users:,})" for name in names]
     rows = [(one.model, *(one.segments[n].mean for n in names)) for one in evaluation.models]
     page.table(("model", *heads), rows, f"{evaluation.main_metric.upper()}; users in brackets.")
+    rows = [
+        (one.model, *(one.segments_against[n].written() for n in names))
+        for one in evaluation.models
+        if one.segments_against
+    ]
+    if rows:
+        page.table(("model", *names), rows, "Difference to recent popularity, paired by user.")
 
 
 def _beyond_table(page: Page, evaluation: Evaluation) -> None:
@@ -133,8 +207,21 @@ def _training(page: Page, evaluation: Evaluation) -> None:
         page.code(f"{one.model} {json.dumps(one.config, sort_keys=True)}")
 
 
-def card_of(evaluation: Evaluation, served: str) -> str:
+def _covered(evaluation: Evaluation, model: str) -> str:
+    for one in evaluation.coverage:
+        found = one.parts["all"]
+        if one.model == model and found.coverage is not None and found.set_size is not None:
+            return (
+                f"Sets of nominal {one.level:.0%} covered {found.coverage:.1%} of what was wanted"
+                f" and listed, with {found.set_size:.0f} items on average; lists of"
+                f" {one.list_length} held {one.list_recall:.1%} of what was wanted."
+            )
+    return "Not calibrated."
+
+
+def card_of(evaluation: Evaluation) -> str:
     """Return the model card of the model to be served, as Markdown."""
+    served = evaluation.decision.serve
     model = next((m for m in evaluation.models if m.model == served), evaluation.best)
     data, main = evaluation.data, evaluation.main_metric
     metrics = "\n".join(
@@ -171,6 +258,12 @@ Full ranking, split at one moment, items seen before {"left out" if data.exclude
 
 Difference of {main} to the baselines:
 {against or "- none"}
+
+## Promotion
+{evaluation.decision.says}
+
+## Confidence
+{_covered(evaluation, model.model)}
 
 ## Segments
 

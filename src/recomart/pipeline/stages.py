@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from graphlib import TopologicalSorter
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,7 @@ class Stage:
     writes    the same
     settings  branches of the settings that change its result
     uses      further rooms whose code decides its result
+    libraries  optional ones whose presence and version decide its result
     always    it knows better than the runner whether there is anything to do
     """
 
@@ -43,6 +45,7 @@ class Stage:
     writes: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
     always: bool = False
 
     def load(self) -> Callable[[Workbench], None]:
@@ -54,7 +57,8 @@ class Stage:
         """Return a hash of the code that decides its result: its room, and those it uses."""
         room = self.function.partition(":")[0].split(".")[1]
         rooms = (room, "engines", "vocabulary", *self.uses)
-        return hash_of(__version__, *(_code_of(name) for name in rooms))
+        versions = [_version_of(library) for library in self.libraries]
+        return hash_of(__version__, *(_code_of(name) for name in rooms), *versions)
 
     def settings_hash(self, settings: Settings) -> str:
         """Return a hash of the settings that change its result."""
@@ -150,42 +154,52 @@ STAGES = (
     ),
     Stage(
         name="training_rows",
-        says="rows for a ranker, with features as they were known just before",
+        says="candidates for a ranker, with features as they were known at the moment",
         function="recomart.ranking.rows:training_rows",
         log="training",
-        reads=("events", "categories", "item_history", "*view"),
+        reads=("events", "catalogue", "categories", "item_history", "*view"),
         writes=("training_rows",),
-        settings=("ranking", "evaluation", "features"),
-        uses=("features",),
+        settings=("ranking", "models", "evaluation", "features"),
+        uses=("features", "models"),
+    ),
+    Stage(
+        name="train_ranker",
+        says="fit the ranker, and calibrate confidence",
+        function="recomart.ranking.learning:train_ranker",
+        log="training",
+        reads=("training_rows",),
+        writes=("ranker",),
+        settings=("ranking", "evaluation"),
+        libraries=("catboost",),
     ),
     Stage(
         name="train",
         says="fit every model on what was known before the test window",
         function="recomart.ranking.training:train",
         log="training",
-        reads=("events",),
+        reads=("events", "catalogue", "categories", "item_history"),
         writes=("id_map", "model_*model"),
         settings=("models", "evaluation"),
         uses=("models",),
     ),
     Stage(
         name="evaluate",
-        says="compare the models on the test window",
+        says="compare the models on the test window, and decide what serves",
         function="recomart.evaluation.stage:evaluate_models",
         log="evaluation",
-        reads=("events", "catalogue", "id_map", "model_*model"),
+        reads=("events", "catalogue", "item_history", "id_map", "ranker", "*view", "model_*model"),
         writes=("evaluation",),
-        settings=("evaluation", "models", "project"),
-        uses=("models", "pages", "ranking"),
+        settings=("evaluation", "models", "ranking", "features", "project"),
+        uses=("features", "models", "pages", "ranking"),
     ),
     Stage(
         name="publish",
-        says="fit the model to be served on everything known",
+        says="fit what is to be served on everything known",
         function="recomart.ranking.publishing:publish",
         log="training",
-        reads=("events", "catalogue", "evaluation"),
+        reads=("events", "catalogue", "categories", "item_history", "ranker", "evaluation"),
         writes=("champion",),
-        settings=("models", "evaluation"),
+        settings=("models", "ranking", "evaluation", "features"),
         uses=("models",),
     ),
 )
@@ -230,6 +244,13 @@ def _views(settings: Settings) -> list[str]:
     ours = [(name, features.versions.get(name, FIRST_VERSION)) for name in VIEW_FILES]
     declared = [(name, view.version) for name, view in features.views.items()]
     return [dataset_of_view(name, version) for name, version in (*ours, *declared)]
+
+
+def _version_of(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return ""
 
 
 @cache

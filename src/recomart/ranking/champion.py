@@ -2,36 +2,46 @@
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-from scipy.sparse import csr_array
 
-from recomart.ranking.training import read_model
-from recomart.vocabulary import ADD_TO_CART, CLICK, EVENT_TYPES, PURCHASE, VIEW
+from recomart.features.online import OnlineFeatures, open_online
+from recomart.lake import Lake, LocalObjects
+from recomart.models.artefact import load
+from recomart.models.sequences import recommend_for
+from recomart.ranking.candidates import union
+from recomart.ranking.cascade import NAME as CASCADE
+from recomart.ranking.cascade import Cascade
+from recomart.ranking.confidence import Confidence
+from recomart.ranking.online import OnlineKnowing
+from recomart.ranking.ranker import Ranker
+from recomart.ranking.segments import is_tail, segment_of
+from recomart.ranking.shop import Shop, did
+from recomart.settings import RankingSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from numpy.typing import NDArray
+    from recomart.lake import Manifest
+    from recomart.models.base import Recommender, TopN
+    from recomart.ranking.shop import History
+    from recomart.settings import Loaded
 
-    from recomart.lake import Lake, Manifest
-    from recomart.models.base import Recommender
-
-DATASET = "champion"
-DID = {VIEW: "viewed", CLICK: "looked at", ADD_TO_CART: "put in the cart", PURCHASE: "bought"}
+DATASET, CONFIDENCE, BUNDLE = "champion", "confidence.json", "bundle"
 SHOWN_REASONS = 2
 """History items named in a reason."""
 
 
 @dataclass(frozen=True)
 class Recommendation:
-    """One line of a list. `score` compares within the list only; it has no unit."""
+    """One line of a list.
+
+    score       compares within the list only; it has no unit
+    confidence  of what people wanted in lists like this one, the share that stood as low or lower:
+                from 0 to 1; see `recomart.ranking.confidence`
+    """
 
     rank: int
     item_id: str
@@ -41,111 +51,213 @@ class Recommendation:
     score: float | None
     source: str
     reason: str
+    confidence: float | None = None
 
 
 @dataclass(frozen=True)
-class Shop:
-    """What an answer needs beside the model.
+class Judge:
+    """Gives lines their confidence."""
 
-    users    string, the id map
-    items    item_id, title, category_id, price, available; in the order of the id map
-    history  confidence weights, shape (n_users, n_items)
-    types    int8, what a user did most strongly, parallel to the entries of `history`
-    popular  int32, most popular items, best first
-    """
+    confidence: Confidence
+    light: int
 
-    users: pa.Array
-    items: pa.Table
-    history: csr_array
-    types: NDArray[np.int8]
-    popular: NDArray[np.int32]
+    def of(self, history: History, tail: bool, rank: int) -> float:  # noqa: FBT001 -- a kind
+        """Return the confidence of an item at a rank."""
+        segment = segment_of(np.diff(history.weights.indptr), self.light)
+        return float(self.confidence.of(segment, np.array([tail]), np.array([rank]))[0])
 
 
 class Champion:
-    """A fitted model with the id maps, histories and titles it needs to answer.
+    """Fitted models with the id maps, histories and titles they need to answer.
 
     Every question gets an answer: a user or an item that is not known is given what is popular
-    now, and a list that the model cannot fill is filled with it.
+    now, and a list that the models cannot fill is filled with it.
+
+    models   those that answer, by name: one, or the retrievers of the cascade
+    cascade  what orders their candidates, and where it finds features; none: the one model does
+    judge    what gives confidence, none where it was not calibrated
     """
 
-    def __init__(self, model: Recommender, name: str, shop: Shop, version: str = "") -> None:
-        self.model = model
-        self.name = name
+    def __init__(
+        self,
+        models: Mapping[str, Recommender],
+        shop: Shop,
+        version: str = "",
+        *,
+        cascade: tuple[Cascade, OnlineKnowing] | None = None,
+        judge: Judge | None = None,
+        bundle: Recommender | None = None,
+    ) -> None:
+        self.models = models
         self.shop = shop
         self.version = version
+        self.cascade = cascade
+        self.judge = judge
+        self.bundle_model = bundle
+        self._tail = is_tail(np.bincount(shop.history.indices, minlength=len(shop.items)))
+
+    @property
+    def name(self) -> str:
+        """The name of what answers."""
+        return CASCADE if self.cascade else next(iter(self.models))
 
     @classmethod
-    def load(cls, lake: Lake) -> Champion:
+    def open(cls, loaded: Loaded) -> Champion:
+        """Load the champion of a shop, with its online store."""
+        paths = loaded.settings.paths
+        lake = Lake(LocalObjects(loaded.path(paths.lake)))
+        return cls.load(lake, OnlineFeatures(open_online(paths.online, loaded.folder)))
+
+    @classmethod
+    def load(cls, lake: Lake, online: OnlineFeatures) -> Champion:
         """Load the current champion, every byte checked. Raises DataSetNotFoundError."""
         manifest = lake.latest(DATASET)
-        users = _table(lake, manifest, "users")["user_id"].combine_chunks()
-        items = _table(lake, manifest, "items").combine_chunks()
-        arrays = np.load(io.BytesIO(lake.read(DATASET, "history.npz")), allow_pickle=False)
-        history = csr_array(
-            (arrays["weights"], arrays["indices"], arrays["indptr"]),
-            shape=(len(users), len(items)),
+        files = {name: lake.read(DATASET, name) for name in _names(manifest)}
+        shop = Shop.read(lake, manifest)
+        details = cast("dict[str, Any]", manifest.details)
+        models = {name: _model(files, name) for name in details["models"]}
+        cascade = None
+        if Ranker.FILES[0] in files:
+            ranker = Ranker.from_files(files)
+            told = RankingSettings.model_validate(details["ranking"])
+            by = {view: tuple(keys) for view, keys in details["views"].items()}
+            knowing = OnlineKnowing(lake, online, shop, ranker.columns, by)
+            cascade = Cascade(models, ranker, told), knowing
+        judge = None
+        if CONFIDENCE in files:
+            judge = Judge(Confidence.from_bytes(files[CONFIDENCE]), details["light_history"])
+        return cls(
+            models,
+            shop,
+            manifest.version,
+            cascade=cascade,
+            judge=judge,
+            bundle=_model(files, BUNDLE),
         )
-        popular = np.load(io.BytesIO(lake.read(DATASET, "popular.npz")), allow_pickle=False)
-        shop = Shop(users, items, history, arrays["types"], popular["items"])
-        name = str(manifest.details["model"])
-        return cls(read_model(lake, DATASET), name, shop, manifest.version)
 
-    def recommend(self, user_id: str, n: int, *, exclude_seen: bool = True) -> list[Recommendation]:
-        """Rank `n` items for a user, best first; fewer only if the catalogue has fewer."""
-        row = _find(self.shop.users, user_id)
-        history = self.shop.history[[row]] if row >= 0 else self._no_history()
-        if history.nnz == 0:
-            return self._popular(n, "popular now; nothing is known of this user yet")
-        top = self.model.recommend(history, n, exclude_seen=exclude_seen)
-        chosen = [(int(i), float(s)) for i, s in zip(top.items[0], top.scores[0], strict=True)]
-        types = self.shop.types[self.shop.history.indptr[row] : self.shop.history.indptr[row + 1]]
-        lines = [
-            self._line(rank, item, score, self.name, self._reason(history, types, item))
-            for rank, (item, score) in enumerate(chosen, start=1)
-            if item >= 0
-        ]
-        seen = set(history.indices.tolist()) if exclude_seen else set()
-        return self._fill(lines, n, seen | {item for item, _ in chosen})
+    def recommend(
+        self,
+        user_id: str,
+        n: int,
+        *,
+        exclude_seen: bool = True,
+        min_confidence: float = 0.0,
+    ) -> list[Recommendation]:
+        """Rank `n` items for a user, best first; fewer only if the catalogue has fewer.
+
+        With `min_confidence`, those of the `n` that are less sure are left out; raising it never
+        brings an item in.
+        """
+        history = self.shop.of_user(user_id)
+        lines = self._answer(user_id, history, n, exclude_seen=exclude_seen)
+        return [line for line in lines if (line.confidence or 0.0) >= min_confidence]
+
+    def recommend_after(self, item_ids: Sequence[str], n: int) -> list[Recommendation]:
+        """Rank `n` items for an anonymous session that viewed these, the latest last.
+
+        Items that are not known are passed over; a session of none gets what is popular now.
+        """
+        history = self.shop.of_items(self._known(item_ids))
+        return self._answer("", history, n, exclude_seen=True)
+
+    def bundle(self, item_ids: Sequence[str], n: int) -> list[Recommendation]:
+        """Rank `n` items that go with this cart: taken on one day with what is in it."""
+        cart = self._known(item_ids)
+        history = self.shop.of_items(cart)
+        top = (self.bundle_model or self._first).recommend(history.weights, n)
+        lines = self._lines(
+            top, history, BUNDLE, lambda item: self._reason(history, item, "goes with ")
+        )
+        return self._fill(lines, n, set(cart), history)
 
     def similar(self, item_id: str, n: int) -> list[Recommendation]:
         """Rank `n` items by their likeness to one; for an item not known: what is popular now."""
-        index = _find(self.shop.items["item_id"], item_id)
+        index = self.shop.index_of(item_id)
+        nobody = self.shop.of_items([])
         if index < 0:
-            return self._popular(n, f"popular now; the item {item_id!r} is not known")
-        top = self.model.similar_items(np.array([index], dtype=np.int32), n)
-        title = self._title(index)
+            return self._popular(n, f"popular now; the item {item_id!r} is not known", nobody)
+        asked = np.array([index], dtype=np.int32)
+        lists = [model.similar_items(asked, n) for model in self.models.values()]
+        found = union(tuple(self.models), lists, len(self.shop.items), n)
+        reason = f"goes with {self.shop.title(index)}"
         lines = [
-            self._line(rank, int(item), float(score), self.name, f"goes with {title}")
-            for rank, (item, score) in enumerate(zip(top.items[0], top.scores[0], strict=True), 1)
-            if item >= 0
+            self._line(rank, int(item), float(score), self.name, reason)
+            for rank, (item, score) in enumerate(zip(found.items, found.fused, strict=True), 1)
         ]
-        return self._fill(lines, n, {index, *top.items[0].tolist()})
+        return self._fill(lines, n, {index}, nobody)
 
     def history_of(self, user_id: str, n: int) -> list[tuple[str, str]]:
         """Return what a user did, strongest first: (what, title)."""
-        row = _find(self.shop.users, user_id)
-        if row < 0:
-            return []
-        span = slice(self.shop.history.indptr[row], self.shop.history.indptr[row + 1])
-        order = np.argsort(-self.shop.history.data[span], kind="stable")[:n]
-        items, types = self.shop.history.indices[span][order], self.shop.types[span][order]
-        pairs = zip(types, items, strict=True)
-        return [(_did(kind), self._title(int(item))) for kind, item in pairs]
+        history = self.shop.of_user(user_id)
+        order = np.argsort(-history.weights.data, kind="stable")[:n]
+        return [
+            (did(history.types[place]), self.shop.title(int(history.weights.indices[place])))
+            for place in order
+        ]
 
-    def _no_history(self) -> csr_array:
-        return csr_array(np.zeros((1, len(self.shop.items)), dtype=np.float32))
+    @property
+    def _first(self) -> Recommender:
+        return next(iter(self.models.values()))
 
-    def _reason(self, history: csr_array, types: NDArray[np.int8], item: int) -> str:
+    def _known(self, item_ids: Iterable[str]) -> list[int]:
+        found = (self.shop.index_of(item_id) for item_id in item_ids)
+        return [index for index in found if index >= 0]
+
+    def _answer(
+        self, user_id: str, history: History, n: int, *, exclude_seen: bool
+    ) -> list[Recommendation]:
+        """Rank for a history, and fill."""
+        if history.weights.nnz == 0 and self.cascade is None:
+            reason = "popular now; nothing is known of this user yet"
+            return self._popular(n, reason, history)
+        top = self._ranked(user_id, history, n, exclude_seen=exclude_seen)
+        lines = self._lines(top, history, self.name, lambda item: self._reason(history, item))
+        seen = set(history.weights.indices.tolist()) if exclude_seen else set()
+        return self._fill(lines, n, seen, history)
+
+    def _ranked(self, user_id: str, history: History, n: int, *, exclude_seen: bool) -> TopN:
+        if self.cascade is None:
+            return recommend_for(
+                self._first, history.weights, history.sequence, n, exclude_seen=exclude_seen
+            )
+        cascade, knowing = self.cascade
+        ranked = cascade.rank(
+            np.array([history.row], dtype=np.int32),
+            history.weights,
+            history.sequence,
+            knowing.at(user_id, history, with_seen=not exclude_seen),
+            exclude_seen=exclude_seen,
+        )
+        return ranked.top(n)
+
+    def _lines(
+        self, top: TopN, history: History, source: str, reason: Callable[[int], str]
+    ) -> list[Recommendation]:
+        """Turn one row of a list into lines."""
+        return [
+            self._line(rank, int(item), float(score), source, reason(int(item)), history)
+            for rank, (item, score) in enumerate(zip(top.items[0], top.scores[0], strict=True), 1)
+            if item >= 0
+        ]
+
+    def _reason(self, history: History, item: int, before: str = "because you ") -> str:
         """Name the history items that speak most for an item."""
-        shares = self.model.contributions(history, item)
-        total = float(shares[shares > 0].sum())
-        if total <= 0:
+        shares = np.zeros(history.weights.nnz, dtype=np.float64)
+        for model in self.models.values():
+            found = np.maximum(model.contributions(history.weights, item), 0)
+            shares += found / found.sum() if found.sum() > 0 else 0
+        if not shares.any():
             return "popular now"
         best = [k for k in np.argsort(-shares, kind="stable")[:SHOWN_REASONS] if shares[k] > 0]
-        told = [f"{_did(types[k])} {self._title(int(history.indices[k]))}" for k in best]
-        return "because you " + " and ".join(told)
+        titles = [self.shop.title(int(history.weights.indices[k])) for k in best]
+        if before != "because you ":
+            return before + " and ".join(titles)
+        told = [f"{did(history.types[k])} {t}" for k, t in zip(best, titles, strict=True)]
+        return before + " and ".join(told)
 
-    def _popular(self, n: int, reason: str, without: Iterable[int] = ()) -> list[Recommendation]:
+    def _popular(
+        self, n: int, reason: str, history: History, without: Iterable[int] = ()
+    ) -> list[Recommendation]:
         """Rank what is popular now; after it, the rest of the catalogue in its order."""
         left_out = set(without)
         order = [i for i in self.shop.popular.tolist() if i not in left_out]
@@ -153,34 +265,44 @@ class Champion:
             known = {*order, *left_out}
             order += [i for i in range(len(self.shop.items)) if i not in known][: n - len(order)]
         return [
-            self._line(rank, item, None, "popularity", reason)
+            self._line(rank, item, None, "popularity", reason, history)
             for rank, item in enumerate(order[:n], start=1)
         ]
 
-    def _fill(self, lines: list[Recommendation], n: int, used: set[int]) -> list[Recommendation]:
+    def _fill(
+        self, lines: list[Recommendation], n: int, used: set[int], history: History
+    ) -> list[Recommendation]:
+        shown = {self.shop.index_of(line.item_id) for line in lines}
         missing = n - len(lines)
-        more = self._popular(missing, "popular now", used) if missing > 0 else []
+        more = self._popular(missing, "popular now", history, used | shown) if missing > 0 else []
         shift = len(lines)
-        return lines + [_at_rank(line, shift + line.rank) for line in more]
+        return lines + [replace(line, rank=shift + line.rank) for line in more]
 
     def _line(
-        self, rank: int, item: int, score: float | None, source: str, reason: str
+        self,
+        rank: int,
+        item: int,
+        score: float | None,
+        source: str,
+        reason: str,
+        history: History | None = None,
     ) -> Recommendation:
-        row = {name: self.shop.items[name][item].as_py() for name in self.shop.items.column_names}
+        row = {
+            name: self.shop.items[name][item].as_py()
+            for name in ("item_id", "category_id", "price")
+        }
+        sure = None
+        if self.judge is not None and history is not None:
+            sure = self.judge.of(history, bool(self._tail[item]), rank)
         return Recommendation(
             rank=rank,
-            item_id=row["item_id"],
-            title=self._title(item),
-            category_id=row["category_id"],
-            price=row["price"],
+            title=self.shop.title(item),
             score=score,
             source=source,
             reason=reason,
+            confidence=sure,
+            **row,
         )
-
-    def _title(self, item: int) -> str:
-        title = self.shop.items["title"][item].as_py()
-        return str(title if title is not None else self.shop.items["item_id"][item].as_py())
 
 
 def typical_users(champion: Champion, n: int) -> Sequence[str]:
@@ -192,19 +314,15 @@ def typical_users(champion: Champion, n: int) -> Sequence[str]:
     return [champion.shop.users[int(rows[place])].as_py() for place in places]
 
 
-def _at_rank(line: Recommendation, rank: int) -> Recommendation:
-    return Recommendation(**{**vars(line), "rank": rank})
+def _names(manifest: Manifest) -> list[str]:
+    """Return the files of a champion that are no tables."""
+    suffixes = (".json", ".npz", ".cbm")
+    return [name for name in manifest.by_partition() if name.endswith(suffixes)]
 
 
-def _did(kind: int) -> str:
-    return DID.get(EVENT_TYPES[int(kind)], "chose")
-
-
-def _find(ids: pa.Array | pa.ChunkedArray, wanted: str) -> int:
-    """Return the index of an id, -1 where it is not known."""
-    return int(pc.index(ids, pa.scalar(wanted, ids.type)).as_py())
-
-
-def _table(lake: Lake, manifest: Manifest, partition: str) -> pa.Table:
-    [path] = lake.paths([manifest.by_partition()[partition]])
-    return pq.read_table(path)
+def _model(files: Mapping[str, bytes], name: str) -> Recommender:
+    """Load one of a champion's models."""
+    start = f"{name}."
+    return load(
+        {at.removeprefix(start): body for at, body in files.items() if at.startswith(start)}
+    )

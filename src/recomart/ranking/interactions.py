@@ -28,7 +28,8 @@ COLUMNS = ("user_id", "item_id", "event_type", "strength", "occurred_us")
 class EventArrays:
     """All events of a shop in time order, users and items as indices into their id maps.
 
-    user_ids, item_ids   string, sorted, without repeats: the id maps
+    user_ids, item_ids   string, sorted, without repeats: the id maps; items of the catalogue that
+                         nobody met yet stand in theirs, too
     users, items, types  int32; `types` indexes `EVENT_TYPES`
     strengths            float64
     occurred_us          int64, never falling
@@ -77,7 +78,7 @@ class EventArrays:
 def read_events(bench: Workbench) -> EventArrays:
     """Read the prepared events. Raises BadInputError where there are none."""
     events = bench.read("events")
-    user_ids, item_ids = _ids(bench, events, "user_id"), _ids(bench, events, "item_id")
+    user_ids, item_ids = _ids(bench, events, "user_id"), _item_ids(bench, events)
     if not len(user_ids):
         raise BadInputError(
             "There are no prepared events to learn from.",
@@ -108,6 +109,18 @@ def cut_moment(data: EventArrays, settings: EvaluationSettings) -> int:
 def learning_window(data: EventArrays, until_us: int, days: int | None) -> EventArrays:
     """Return the events to learn from: those before `until_us`, of the last `days`."""
     return data.between(0 if days is None else until_us - days * DAY_US, until_us)
+
+
+def _item_ids(bench: Workbench, events: Table) -> pa.Array:
+    """Return the items of the events, and those of the catalogue that can be had."""
+    met = _ids(bench, events, "item_id")
+    if not len(met) or bench.lake.find("catalogue") is None:
+        return met
+    catalogue = bench.read("catalogue")
+    offered = _ids(
+        bench, catalogue.filter(catalogue.available.fill_null(ibis.literal(value=True))), "item_id"
+    )
+    return pc.unique(pa.concat_arrays([met, offered])).sort()
 
 
 def _ids(bench: Workbench, events: Table, column: str) -> pa.Array:

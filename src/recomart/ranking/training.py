@@ -8,7 +8,9 @@ import pyarrow as pa
 
 from recomart.models.artefact import load, save
 from recomart.models.registry import model_kind
-from recomart.ranking.interactions import cut_moment, learning_window, read_events
+from recomart.ranking.content import read_content
+from recomart.ranking.interactions import cut_moment, read_events
+from recomart.ranking.questions import known_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,9 +29,10 @@ def train(bench: Workbench) -> None:
     settings = bench.settings
     data = read_events(bench)
     cut_us = cut_moment(data, settings.evaluation)
-    known = learning_window(data, cut_us, settings.models.train_days).interactions(cut_us)
-    events = bench.lake.latest("events")
-    write_ids(bench, data, events, {"cut_us": cut_us})
+    content = read_content(bench, data, cut_us).features
+    known = known_at(data, cut_us, settings).with_content(content)
+    parents = [bench.lake.latest(name) for name in ("events", "categories", "item_history")]
+    write_ids(bench, data, parents[0], {"cut_us": cut_us})
     for name in settings.models.train:
         model = fit(name, settings.models, known)
         facts: dict[str, JsonValue] = {
@@ -37,7 +40,7 @@ def train(bench: Workbench) -> None:
             "n_interactions": int(known.weights.nnz),
             "config": model.config.model_dump(mode="json"),
         }
-        write_model(bench, f"model_{name}", model, [events], facts)
+        write_model(bench, f"model_{name}", model, parents, facts)
         bench.log.info("model_fitted", model=name, interactions=known.weights.nnz)
 
 

@@ -98,7 +98,11 @@ class ModelSettings(Section):
         min_length=1,
         description="models to train and compare",
     )
-    serve: str = Field("blend", description="the model that `recomart recommend` asks")
+    serve: str = Field(
+        "auto",
+        description="the model that `recomart recommend` asks; auto: the one that the promotion "
+        "gate chose",
+    )
     parameters: dict[str, dict[str, JsonValue]] = Field(
         default={}, description="hyper-parameters by model name"
     )
@@ -108,15 +112,40 @@ class ModelSettings(Section):
 
 
 class RankingSettings(Section):
-    """The rows that a ranker learns from."""
+    """Candidates, the ranker that orders them, and its confidence."""
 
-    label_days: float = Field(
-        7.0, gt=0, description="length of the window before the test window that gives the labels"
+    retrievers: tuple[str, ...] = Field(
+        ("popularity", "trending", "cooccurrence", "rp3beta", "ials"),
+        min_length=1,
+        description="models that propose candidates; each must be in `models.train`",
     )
-    max_positives: int = Field(20_000, gt=0, description="rows with label 1 at most; seeded")
-    negatives: int = Field(4, ge=0, description="items drawn beside each")
-    every_hours: float = Field(
-        24.0, gt=0, description="rows see features as of the last such moment before them"
+    each: int = Field(100, gt=0, le=500, description="items that each of them proposes")
+    candidates: int = Field(
+        300, gt=0, le=500, description="of their union, items that the ranker orders"
+    )
+    label_days: float | None = Field(
+        None,
+        gt=0,
+        description="length of each of the two windows before the test window: one to learn the "
+        "ranker from, one to calibrate by; null: a tenth of the time before, at most 28 days",
+    )
+    max_users: int = Field(4_000, gt=0, description="users of each window at most; seeded")
+    negatives: int = Field(
+        60, gt=0, description="candidates that were not wanted, drawn for each user"
+    )
+    losses: tuple[Literal["YetiRank", "YetiRankPairwise", "QueryRMSE"], ...] = Field(
+        ("QueryRMSE", "YetiRank", "YetiRankPairwise"),
+        min_length=1,
+        description="losses to choose from on a part of the second window",
+    )
+    trees: int = Field(500, gt=0, description="of the ranker, at most")
+    depth: int = Field(6, gt=0, le=16, description="of a tree")
+    learning_rate: float = Field(0.05, gt=0, description="of the ranker")
+    coverage: float = Field(
+        0.9, gt=0, lt=1, description="nominal coverage of the sets that the report speaks of"
+    )
+    max_per_category: int | None = Field(
+        None, gt=0, description="items of one category in a list before others take their turn"
     )
 
 

@@ -1,0 +1,132 @@
+"""What a ranker knows of users, items and the two together, as of one moment.
+
+The values are the feature store's. Here they stand as arrays, so that a row for each of millions
+of candidates is put together by look-ups.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from recomart.ranking.candidates import Candidates
+
+USER, ITEM, CATEGORY = ("user_id",), ("item_id",), ("category_id",)
+USER_CATEGORY, USER_ITEM = ("user_id", "category_id"), ("user_id", "item_id")
+JOINABLE = (USER, ITEM, CATEGORY, USER_CATEGORY, USER_ITEM)
+"""Join keys that a pair of user and item has; every view that has one of them takes part."""
+RELATIVE_PRICE = "price_relative_to_user"
+"""The item's price over the mean price of what the user met."""
+PRICES = ("item_features__price", "user_features__avg_price")
+
+
+@dataclass(frozen=True)
+class View:
+    """One view as of a moment, as an array.
+
+    by      its join key, one of `JOINABLE`
+    names   ``view__feature``, the columns
+    keys    int64, sorted, without repeats
+    values  float32, shape (n_keys + 1, n_columns), NaN for null; the last row is of nobody
+    """
+
+    by: tuple[str, ...]
+    names: tuple[str, ...]
+    keys: NDArray[np.int64]
+    values: NDArray[np.float32]
+
+    @classmethod
+    def of(
+        cls,
+        by: tuple[str, ...],
+        keys: NDArray[np.int64],
+        columns: Mapping[str, NDArray[np.floating]],
+    ) -> View:
+        """Sort keys and columns."""
+        order = np.argsort(keys)
+        values = np.full((len(keys) + 1, len(columns)), np.nan, dtype=np.float32)
+        for place, column in enumerate(columns.values()):
+            values[:-1, place] = column[order]
+        return cls(by, tuple(columns), keys[order], values)
+
+    def at(self, keys: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return a row for each key, NaN where it is not there."""
+        if not len(self.keys):
+            return np.full((len(keys), len(self.names)), np.nan, dtype=np.float32)
+        place = np.searchsorted(self.keys, keys).clip(max=len(self.keys) - 1)
+        return self.values[np.where(self.keys[place] == keys, place, len(self.keys))]
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """All views as of one moment; users and items by index, categories by number."""
+
+    views: tuple[View, ...]
+    categories: NDArray[np.int32]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Columns of `rows`."""
+        return (*(name for view in self.views for name in view.names), RELATIVE_PRICE)
+
+    def rows(self, users: NDArray[np.integer], items: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Return what is known of pairs of user and item: float32, shape (n_pairs, n_columns)."""
+        keys = keys_of(users.astype(np.int64), items.astype(np.int64), self.categories)
+        found = np.full((len(users), len(self.names)), np.nan, dtype=np.float32)
+        start = 0
+        for view in self.views:
+            stop = start + len(view.names)
+            found[:, start:stop] = view.at(keys[view.by])
+            start = stop
+        if all(name in self.names for name in PRICES):
+            price, usual = (found[:, self.names.index(name)] for name in PRICES)
+            found[:, -1] = np.divide(price, usual, out=found[:, -1], where=usual > 0)
+        return found
+
+
+def keys_of(
+    users: NDArray[np.int64], items: NDArray[np.int64], categories: NDArray[np.int32]
+) -> dict[tuple[str, ...], NDArray[np.int64]]:
+    """Return the number of each pair under each join key; -1 where the item has no category."""
+    of_item = categories[items].astype(np.int64)
+    of_both = users * category_span(categories) + of_item
+    return {
+        USER: users,
+        ITEM: items,
+        CATEGORY: of_item,
+        USER_CATEGORY: np.where(of_item >= 0, of_both, -1),
+        USER_ITEM: users * len(categories) + items,
+    }
+
+
+def category_span(categories: NDArray[np.int32]) -> int:
+    """Return the number of categories, at least 1."""
+    return int(categories.max(initial=0)) + 1
+
+
+def matrix_of(
+    candidates: Candidates, users: NDArray[np.int32], knowledge: Knowledge
+) -> NDArray[np.float32]:
+    """Return the ranker's row for each candidate, see `columns_of`; `users`: of each row."""
+    n_proposing = np.isfinite(candidates.ranks).sum(axis=1, dtype=np.float32)
+    known = knowledge.rows(users[candidates.rows], candidates.items)
+    parts = (candidates.scores, candidates.ranks, candidates.fused[:, None], n_proposing[:, None])
+    return np.concatenate([*parts, known], axis=1)
+
+
+def columns_of(retrievers: Sequence[str], knowledge: Knowledge) -> tuple[str, ...]:
+    """Name the columns of `matrix_of`."""
+    return (
+        *(f"{name}__score" for name in retrievers),
+        *(f"{name}__rank" for name in retrievers),
+        "retrieval__agreement",
+        "retrieval__n_proposing",
+        *knowledge.names,
+    )
