@@ -12,7 +12,7 @@ import sys
 import click
 
 from recomart import __version__
-from recomart.cli.ask import recommend, similar
+from recomart.cli.ask import bundle, recommend, session, similar
 from recomart.cli.context import Context
 from recomart.cli.features import features
 from recomart.cli.look import doctor, report, status
@@ -51,7 +51,9 @@ def recomart(
     context.obj = Context(settings, flags, as_json=as_json)
 
 
-for command in (init, demo, run, *STAGE_COMMANDS, recommend, similar, report, status, doctor):
+ASK = (recommend, similar, session, bundle)
+
+for command in (init, demo, run, *STAGE_COMMANDS, *ASK, report, status, doctor):
     recomart.add_command(command)
 recomart.add_command(features)
 recomart.add_command(quarantine)

@@ -9,7 +9,7 @@ import click
 if TYPE_CHECKING:
     from recomart.cli.context import Context
 
-COLUMNS = ("rank", "item_id", "title", "price", "score", "reason")
+COLUMNS = ("rank", "item_id", "title", "price", "confidence", "reason")
 
 
 @click.command()
@@ -17,9 +17,20 @@ COLUMNS = ("rank", "item_id", "title", "price", "score", "reason")
 @click.option("-n", "--n-items", default=10, show_default=True, type=click.IntRange(1, 1000))
 @click.option("--explain", is_flag=True, help="Also show the history that it starts from.")
 @click.option("--include-seen", is_flag=True, help="Do not leave out what the user had.")
+@click.option(
+    "--min-confidence",
+    default=0.0,
+    type=click.FloatRange(0, 1),
+    help="Leave out what is less sure.",
+)
 @click.pass_obj
 def recommend(
-    context: Context, user_id: str, n_items: int, explain: bool, include_seen: bool
+    context: Context,
+    user_id: str,
+    n_items: int,
+    explain: bool,
+    include_seen: bool,
+    min_confidence: float,
 ) -> None:
     """Rank items for a user, best first. A user nobody knows gets what is popular now.
 
@@ -30,13 +41,17 @@ def recommend(
     """
     from recomart.ranking import Champion
 
-    champion = Champion.open(context.load())
+    loaded = context.load()
+    champion = Champion.open(loaded)
     if explain and not context.as_json:
         for did, title in champion.history_of(user_id, 5):
             click.echo(f"  {did} {title}")
         click.echo(f"  model: {champion.name}, version {champion.version}\n")
-    lines = champion.recommend(user_id, n_items, exclude_seen=not include_seen)
-    context.answer(lines, (*COLUMNS[:-1], "source", "reason") if explain else COLUMNS)
+    exclude_seen = loaded.settings.evaluation.exclude_seen and not include_seen
+    lines = champion.recommend(
+        user_id, n_items, exclude_seen=exclude_seen, min_confidence=min_confidence
+    )
+    context.answer(lines, (*COLUMNS[:-1], "score", "source", "reason") if explain else COLUMNS)
 
 
 @click.command()
@@ -53,3 +68,36 @@ def similar(context: Context, item_id: str, n_items: int) -> None:
     from recomart.ranking import Champion
 
     context.answer(Champion.open(context.load()).similar(item_id, n_items), COLUMNS)
+
+
+@click.command()
+@click.option("--item", "-i", "items", multiple=True, metavar="ID", help="Viewed; repeatable.")
+@click.option("-n", "--n-items", default=10, show_default=True, type=click.IntRange(1, 1000))
+@click.pass_obj
+def session(context: Context, items: tuple[str, ...], n_items: int) -> None:
+    """Rank items for an anonymous session that viewed these, the latest last.
+
+    \b
+    Example:
+      recomart session --item 85123A --item 22423 -n 5
+    """
+    from recomart.ranking import Champion
+
+    champion = Champion.open(context.load())
+    context.answer(champion.recommend_after(items, n_items), COLUMNS)
+
+
+@click.command()
+@click.option("--item", "-i", "items", multiple=True, metavar="ID", help="In the cart; repeatable.")
+@click.option("-n", "--n-items", default=10, show_default=True, type=click.IntRange(1, 1000))
+@click.pass_obj
+def bundle(context: Context, items: tuple[str, ...], n_items: int) -> None:
+    """Rank items that go with a cart.
+
+    \b
+    Example:
+      recomart bundle --item 85123A --item 22423 -n 5
+    """
+    from recomart.ranking import Champion
+
+    context.answer(Champion.open(context.load()).bundle(items, n_items), COLUMNS)

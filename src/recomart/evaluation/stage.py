@@ -141,7 +141,7 @@ def _ask_cascade(bench: Workbench, data: EventArrays, answers: Answers, cascade:
     with open_engine(settings.engine, bench.con, spill) as engine:
         store = OfflineStore(engine, bench.lake, settings.features)
         knowledge = Knowing(store, bench.lake, settings.features, data).at(
-            question.users, content, question.now_us, with_seen=not exclude_seen
+            question, content, question.now_us, with_seen=not exclude_seen
         )
     ranked = cascade.rank(
         question.users, question.history, question.sequences, knowledge, exclude_seen=exclude_seen

@@ -1,4 +1,7 @@
-"""The models that stand alone, by the names used in settings and artefacts. One line each."""
+"""The models that stand alone, by the names used in settings and artefacts. One line each.
+
+The cheapest first: where two are as good as each other, the one that stands first serves.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,11 @@ from recomart.models.rp3beta import RP3Beta, RP3BetaConfig
 from recomart.models.trending import Trending, TrendingConfig
 
 RETRIEVERS: dict[str, ModelKind] = {
-    "cooccurrence": ModelKind(CoOccurrence, CoOccurrenceConfig),
-    "graphfilter": ModelKind(GraphFilter, GraphFilterConfig),
-    "ials": ModelKind(IALS, IALSConfig),
-    "itemknn": ModelKind(ItemKNN, ItemKNNConfig),
     "popularity": ModelKind(Popularity, PopularityConfig),
-    "rp3beta": ModelKind(RP3Beta, RP3BetaConfig),
     "trending": ModelKind(Trending, TrendingConfig),
+    "cooccurrence": ModelKind(CoOccurrence, CoOccurrenceConfig),
+    "itemknn": ModelKind(ItemKNN, ItemKNNConfig),
+    "rp3beta": ModelKind(RP3Beta, RP3BetaConfig),
+    "ials": ModelKind(IALS, IALSConfig),
+    "graphfilter": ModelKind(GraphFilter, GraphFilterConfig),
 }

@@ -91,13 +91,12 @@ class Cascade:
         scores = candidates.fused
         if self.ranker is not None:
             self._check(candidates, knowledge)
-            scores = np.concatenate(
-                [
-                    self.ranker.scores(matrix_of(candidates.take(part), users, knowledge))
-                    for part in _parts(candidates)
-                ]
-                or [np.zeros(0, dtype=np.float32)]
-            )
+            is_cold = np.diff(history.indptr) == 0
+            scores = np.zeros(len(candidates.items), dtype=np.float32)
+            for part in _parts(candidates):
+                some = candidates.take(part)
+                matrix = matrix_of(some, users, knowledge)
+                scores[part] = self.ranker.ordering(matrix, is_cold[some.rows])
         return in_order(candidates, scores, knowledge.categories, self.settings.max_per_category)
 
     def _check(self, candidates: Candidates, knowledge: Knowledge) -> None:

@@ -165,9 +165,8 @@ class Champion:
         cart = self._known(item_ids)
         history = self.shop.of_items(cart)
         top = (self.bundle_model or self._first).recommend(history.weights, n)
-        lines = self._lines(
-            top, history, BUNDLE, lambda item: self._reason(history, item, "goes with ")
-        )
+        titles = " and ".join(self.shop.title(item) for item in cart[-SHOWN_REASONS:])
+        lines = self._lines(top, history, BUNDLE, lambda _: f"goes with {titles}")
         return self._fill(lines, n, set(cart), history)
 
     def similar(self, item_id: str, n: int) -> list[Recommendation]:
@@ -240,7 +239,7 @@ class Champion:
             if item >= 0
         ]
 
-    def _reason(self, history: History, item: int, before: str = "because you ") -> str:
+    def _reason(self, history: History, item: int) -> str:
         """Name the history items that speak most for an item."""
         shares = np.zeros(history.weights.nnz, dtype=np.float64)
         for model in self.models.values():
@@ -249,11 +248,11 @@ class Champion:
         if not shares.any():
             return "popular now"
         best = [k for k in np.argsort(-shares, kind="stable")[:SHOWN_REASONS] if shares[k] > 0]
-        titles = [self.shop.title(int(history.weights.indices[k])) for k in best]
-        if before != "because you ":
-            return before + " and ".join(titles)
-        told = [f"{did(history.types[k])} {t}" for k, t in zip(best, titles, strict=True)]
-        return before + " and ".join(told)
+        told = [
+            f"{did(history.types[k])} {self.shop.title(int(history.weights.indices[k]))}"
+            for k in best
+        ]
+        return "because you " + " and ".join(told)
 
     def _popular(
         self, n: int, reason: str, history: History, without: Iterable[int] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +25,7 @@ from recomart.ranking.knowledge import (
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from scipy.sparse import csr_array
 
     from recomart.features.registry import Entry
     from recomart.lake import Lake
@@ -49,6 +50,18 @@ def numbers_of(entry: Entry) -> list[str]:
     return [f.name for f in entry.features if f.dtype != "string" and f.name not in left_out]
 
 
+class Asker(Protocol):
+    """Users and what they did, a row each; a `Question` is one."""
+
+    @property
+    def users(self) -> NDArray[np.int32]:
+        """Places in the id map of users."""
+
+    @property
+    def history(self) -> csr_array:
+        """Confidence weights, shape (n_users, n_items)."""
+
+
 class Knowing:
     """Looks knowledge up in the offline store.
 
@@ -63,20 +76,19 @@ class Knowing:
         self.data = data
         self._entries = joinable(lake, settings)
 
-    def at(
-        self, users: NDArray[np.int32], content: Content, at_us: int, *, with_seen: bool
-    ) -> Knowledge:
+    def at(self, question: Asker, content: Content, at_us: int, *, with_seen: bool) -> Knowledge:
         """Return what was known of users, and of all items, just before `at_us`.
 
-        with_seen  also of the users with each item that they had met; else such pairs are unknown,
-                   as they are for every item that a user had not met
+        question   who is asked about, and their histories: of those items and categories what is
+                   known together with the user is looked up
+        with_seen  also of the users with each item; else such pairs are unknown, as they are for
+                   every item that a user had not met
         """
-        before = self.data.between(0, at_us)
-        met = np.isin(before.users, users)
-        pairs = before.users[met].astype(np.int64), before.items[met].astype(np.int64)
-        keys = keys_of(*pairs, content.categories)
+        users, history = question.users.astype(np.int64), question.history
+        met = np.repeat(users, np.diff(history.indptr)), history.indices.astype(np.int64)
+        keys = keys_of(*met, content.categories)
         asked = {
-            USER: np.unique(users).astype(np.int64),
+            USER: np.unique(users),
             ITEM: np.arange(len(content.categories), dtype=np.int64),
             CATEGORY: np.arange(len(content.category_ids), dtype=np.int64),
             USER_CATEGORY: np.unique(keys[USER_CATEGORY][keys[USER_CATEGORY] >= 0]),

@@ -24,6 +24,8 @@ JOINABLE = (USER, ITEM, CATEGORY, USER_CATEGORY, USER_ITEM)
 """Join keys that a pair of user and item has; every view that has one of them takes part."""
 RELATIVE_PRICE = "price_relative_to_user"
 """The item's price over the mean price of what the user met."""
+RANK = "__rank"
+"""End of the names of columns that hold a retriever's ranks."""
 PRICES = ("item_features__price", "user_features__avg_price")
 
 
@@ -125,7 +127,7 @@ def columns_of(retrievers: Sequence[str], knowledge: Knowledge) -> tuple[str, ..
     """Name the columns of `matrix_of`."""
     return (
         *(f"{name}__score" for name in retrievers),
-        *(f"{name}__rank" for name in retrievers),
+        *(f"{name}{RANK}" for name in retrievers),
         "retrieval__agreement",
         "retrieval__n_proposing",
         *knowledge.names,

@@ -95,6 +95,7 @@ def _fit(bench: Workbench, manifest: Manifest, facts: dict[str, JsonValue]) -> R
         facts["none"] = error.cause
         bench.log.warning("no_ranker", cause=error.cause, remedy=error.remedy)
         return None
+    ranker.settle_cold(_rows(judge, columns), judge["history_length"].to_numpy() == 0)
     facts.update(loss=ranker.loss, tried=dict(ranker.tried), n_trees=int(ranker.trees.tree_count_))
     bench.log.info("ranker_fitted", loss=ranker.loss, rows=len(learn))
     return ranker
@@ -106,7 +107,8 @@ def _of_cascade(
     """Calibrate the cascade on the lists that the ranker has not seen."""
     second = _table(bench.lake, manifest, CALIBRATE)
     rows = second["row"].to_numpy()
-    scores = ranker.scores(_matrix(second, list(ranker.columns)))
+    is_cold = second["history_length"].to_numpy() == 0
+    scores = ranker.ordering(_matrix(second, list(ranker.columns)), is_cold)
     order = np.lexsort((-scores, rows))
     at = place_in_row(rows[order]) + 1
     items = second["item"].to_numpy()[order]

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from recomart.errors import ArtefactError, BadInputError, MissingExtraError
 from recomart.ranking.candidates import place_in_row
+from recomart.ranking.knowledge import RANK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,6 +44,7 @@ class RankerDescription(BaseModel, frozen=True, extra="forbid"):
     columns: tuple[str, ...]
     n_trees: int
     tried: dict[str, float]
+    cold_order: str | None
     sha256: str
 
 
@@ -65,7 +67,7 @@ class Rows:
         order = np.random.default_rng(seed).permutation(len(groups))
         chosen = groups[order[: max(1, int(np.searchsorted(np.cumsum(sizes[order]), most)))]]
         kept = np.isin(self.groups, chosen)
-        return Rows(self.matrix[kept], self.labels[kept], self.groups[kept])
+        return self.take(kept)
 
     def ndcg(self, scores: NDArray[np.floating]) -> float:
         """Return the mean NDCG@10 of the lists that these scores make of the rows."""
@@ -77,6 +79,10 @@ class Rows:
         gain, best = (np.bincount(lists, self.labels[o] * discount) for o in (order, ideal))
         return float((gain[best > 0] / best[best > 0]).mean())
 
+    def take(self, kept: NDArray[np.bool_]) -> Rows:
+        """Return some of them."""
+        return Rows(self.matrix[kept], self.labels[kept], self.groups[kept])
+
     def pool(self) -> Any:  # noqa: ANN401 -- CatBoost ships no types
         """Return them as CatBoost takes them."""
         import catboost
@@ -85,7 +91,12 @@ class Rows:
 
 
 class Ranker:
-    """Fitted trees and the names of their columns."""
+    """Fitted trees and the names of their columns.
+
+    tried       NDCG@10 of the losses that were compared
+    cold_order  the column of ranks that orders lists of users without a history, where the trees
+                do that no better; none: the trees do
+    """
 
     FILES = (TREES, DESCRIPTION)
 
@@ -94,6 +105,7 @@ class Ranker:
         self.loss = loss
         self.columns = tuple(columns)
         self.tried: dict[str, float] = {}
+        self.cold_order: str | None = None
 
     @classmethod
     def fit(
@@ -134,6 +146,35 @@ class Ranker:
         scores: NDArray[np.float32] = self.trees.predict(matrix, thread_count=n_threads)
         return scores.astype(np.float32)
 
+    def ordering(
+        self, matrix: NDArray[np.float32], is_cold: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        """Score rows as `scores`; those of lists without a history by `cold_order`, if that is set.
+
+        Comparable within one list.
+        """
+        scores = self.scores(matrix)
+        if self.cold_order is not None and is_cold.any():
+            ranks = matrix[is_cold, self.columns.index(self.cold_order)]
+            scores[is_cold] = _by_rank(ranks)
+        return scores
+
+    def settle_cold(self, judge: Rows, is_cold: NDArray[np.bool_]) -> None:
+        """Let a retriever order cold lists, if it does so at least as well as the trees.
+
+        A history tells the trees most of what they know; without one they may do worse than the
+        plain order of what is popular.
+        """
+        cold = judge.take(is_cold)
+        if not cold.labels.any():
+            return
+        best = cold.ndcg(self.scores(cold.matrix))
+        for place, name in enumerate(self.columns):
+            if name.endswith(RANK):
+                found = cold.ndcg(_by_rank(cold.matrix[:, place]))
+                if found >= best:
+                    best, self.cold_order = found, name
+
     def importance(self) -> dict[str, float]:
         """Return how much each column moves the score, in percent; the greatest first."""
         values = self.trees.get_feature_importance(type="PredictionValuesChange")
@@ -162,6 +203,7 @@ class Ranker:
             columns=self.columns,
             n_trees=int(self.trees.tree_count_),
             tried=self.tried,
+            cold_order=self.cold_order,
             sha256=hashlib.sha256(body).hexdigest(),
         )
         return {TREES: body, DESCRIPTION: (description.model_dump_json(indent=1) + "\n").encode()}
@@ -186,13 +228,19 @@ class Ranker:
         if int(trees.tree_count_) != described.n_trees:
             raise _refused("its trees are not those described")
         ranker = cls(trees, described.loss, described.columns)
-        ranker.tried = dict(described.tried)
+        ranker.tried, ranker.cold_order = dict(described.tried), described.cold_order
         return ranker
 
 
 def is_installed() -> bool:
     """Whether the extra `rank` is there."""
     return find_spec("catboost") is not None
+
+
+def _by_rank(ranks: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Turn ranks into scores; what has no rank comes last."""
+    scores: NDArray[np.float32] = -np.where(np.isnan(ranks), np.float32(np.inf), ranks)
+    return scores
 
 
 def _boosted(loss: str, learn: Rows, judge: Rows, settings: RankingSettings, seed: int) -> Any:  # noqa: ANN401

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 DATASET = "training_rows"
 LEARN, CALIBRATE, RANKS = "learn", "calibrate", "ranks"
-ABOUT = ("row", "item", "user_id", "item_id", "at_us", "label")
+ABOUT = ("row", "item", "user_id", "item_id", "at_us", "label", "history_length")
 """Columns of a row that are no features; `row` numbers the lists of a window, `item` is the item's
 place in the id map."""
 ABOUT_RANKS = ("row", "item", "is_tail", "history_length")
@@ -141,7 +141,7 @@ def _rows(
     candidates, labels = candidates.take(kept), labels[kept]
     content = read_content(bench, data, question.now_us)
     knowledge = knowing.at(
-        question.users,
+        question,
         content,
         question.now_us,
         with_seen=not settings.evaluation.exclude_seen,
@@ -154,6 +154,7 @@ def _rows(
         data.item_ids.take(pa.array(candidates.items)),
         np.full(len(labels), question.now_us, dtype=np.int64),
         labels.astype(np.int64),
+        np.diff(question.history.indptr)[candidates.rows].astype(np.int32),
     )
     names = columns_of(candidates.retrievers, knowledge)
     return pa.table([*about, *np.ascontiguousarray(matrix.T)], names=[*ABOUT, *names])

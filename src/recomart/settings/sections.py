@@ -115,7 +115,7 @@ class RankingSettings(Section):
     """Candidates, the ranker that orders them, and its confidence."""
 
     retrievers: tuple[str, ...] = Field(
-        ("popularity", "trending", "cooccurrence", "rp3beta", "ials"),
+        ("popularity", "trending", "cooccurrence", "itemknn", "rp3beta", "ials"),
         min_length=1,
         description="models that propose candidates; each must be in `models.train`",
     )
