@@ -20,6 +20,7 @@ LOCKS = {
     "dev": [
         *("--group", "dev", "--constraint", "requirements/core.txt"),
         *("--extra", "postgres", "--extra", "redis", "--extra", "spark"),  # tests use them all
+        *("--extra", "rank"),
     ],
     "bench": ["--extra", "bench", "--constraint", "requirements/core.txt"],
 }

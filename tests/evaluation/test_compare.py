@@ -8,18 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from recomart.evaluation.beyond import beyond, is_tail
+from recomart.evaluation.beyond import beyond
 from recomart.evaluation.bootstrap import interval
 from recomart.evaluation.compare import (
     Data,
     Evaluation,
-    Question,
     figures,
     main_metric,
     observations,
 )
+from recomart.evaluation.gate import Gate
 from recomart.evaluation.report import card_of, page_of
-from recomart.evaluation.segments import item_segments, user_segments
+from recomart.models.sequences import Sequences
+from recomart.ranking.questions import Question
+from recomart.ranking.segments import is_tail, item_segments, user_segments
 from recomart.settings import EvaluationSettings
 
 SETTINGS = EvaluationSettings(ks=(2, 3), bootstrap=200)
@@ -79,8 +81,26 @@ def test_users_and_items_are_parted_without_rest():
     relevant = csr_array(np.array([[1, 0, 1], [0, 1, 0], [0, 0, 0]]))
     items = item_segments(relevant, history)
 
-    assert [users[name].tolist().index(True) for name in users] == [0, 1, 2]
-    assert sum(part.nnz for part in items.values()) == relevant.nnz
+    assert [part.tolist() for part in users.values()] == [
+        [True, False, False],
+        [False, True, False],
+        [False, False, True],
+        [False, True, True],
+    ]
+    assert items["head items"].nnz + items["tail items"].nnz == relevant.nnz
+    assert items["new items"].nnz == 0
+
+
+def asked(history, relevant):
+    return Question(
+        train=history,
+        users=np.arange(history.shape[0], dtype=np.int32),
+        history=history,
+        sequences=Sequences.of_histories(history),
+        relevant=relevant,
+        now_us=0,
+        n_all=history.shape[0],
+    )
 
 
 @pytest.fixture
@@ -91,8 +111,9 @@ def evaluation():
     dense = relevant.toarray()
     good = np.argsort(-dense, axis=1, kind="stable")[:, :3].astype(np.int32)
     bad = np.argsort(dense, axis=1, kind="stable")[:, :3].astype(np.int32)
-    question = Question(history, history, relevant)
-    models = figures({"popularity": bad, "<good>": good}, {"<good>": {"k": 1}}, question, SETTINGS)
+    question = asked(history, relevant)
+    lists = {"popularity": bad, "itemknn": good}
+    models, by_user = figures(lists, {"itemknn": {"k": "<1>"}}, question, SETTINGS)
     data = Data(
         events_version="v",
         cut_at="2026-01-01T00:00:00+00:00",
@@ -108,7 +129,15 @@ def evaluation():
     main = main_metric(SETTINGS)
     said = observations(models, main)
     return Evaluation(
-        project="<b>Mugs</b>", main_metric=main, data=data, models=models, observations=said
+        project="<b>Mugs</b>",
+        main_metric=main,
+        data=data,
+        models=models,
+        observations=said,
+        decision=Gate(by_user, SETTINGS).decide(None, "auto"),
+        coverage=(),
+        ranker=None,
+        no_ranker="no wish",
     )
 
 
@@ -116,7 +145,7 @@ def test_the_better_model_comes_first_and_beats_popularity(evaluation):
     best = evaluation.best
     [against] = best.against
 
-    assert best.model == "<good>"
+    assert best.model == "itemknn"
     assert against.beats
     assert against.difference.is_above_zero
     assert best.metrics["ndcg@3"].mean == pytest.approx(1.0)
@@ -125,13 +154,13 @@ def test_the_better_model_comes_first_and_beats_popularity(evaluation):
 def test_what_is_said_is_what_the_figures_show(evaluation):
     text = " ".join(evaluation.observations)
 
-    assert "<good> is best with NDCG@3 1.0000" in text
+    assert "itemknn is best with NDCG@3 1.0000" in text
     assert "It beats popularity" in text
 
 
 def test_it_goes_through_json_unchanged(evaluation):
     assert Evaluation.model_validate_json(evaluation.model_dump_json()) == evaluation
-    assert json.loads(evaluation.model_dump_json())["schema_version"] == 1
+    assert json.loads(evaluation.model_dump_json())["schema_version"] == 2
 
 
 def test_the_page_is_escaped_and_the_same_each_time(evaluation):
@@ -144,9 +173,17 @@ def test_the_page_is_escaped_and_the_same_each_time(evaluation):
 
 
 def test_the_card_names_data_metrics_segments_and_caveats(evaluation):
-    card = card_of(evaluation, "<good>")
+    card = card_of(evaluation)
 
-    for heading in ("Intended use", "Data", "Metrics", "Segments", "Caveats"):
+    for heading in (
+        "Intended use",
+        "Data",
+        "Metrics",
+        "Promotion",
+        "Confidence",
+        "Segments",
+        "Caveats",
+    ):
         assert f"## {heading}" in card
     assert "heavy users" in card
 

@@ -5,10 +5,11 @@ import pytest
 from recomart.errors import BadInputError
 from recomart.evaluation.compare import Evaluation
 from recomart.evaluation.stage import FILES, evaluate_models
+from recomart.preparation.history import HISTORY
 from recomart.ranking.training import train
 from recomart.settings import EvaluationSettings, ModelSettings, Settings
 from recomart.vocabulary import PREPARED_COLUMNS
-from tests.features.shop import event, table
+from tests.features.shop import CATEGORIES, event, table
 
 SETTINGS = Settings(
     project="Mugs & pens",
@@ -37,7 +38,10 @@ def evaluated(make_bench):
         bench = make_bench("evaluate", SETTINGS, **options)
         events = [event(number, *row) for number, row in enumerate(rows, 1)]
         bench.write("events", table(events, PREPARED_COLUMNS))
-        bench.write("catalogue", table([], {"item_id": "string"}))
+        bench.write("catalogue", table([], {"item_id": "string", "available": "boolean"}))
+        bench.write("item_history", table([], HISTORY))
+        bench.write("categories", table([], CATEGORIES))
+        bench.commit(bench.draft("ranker"), details={"none": "not tried"})
         train(bench)
         evaluate_models(bench)
         return bench
@@ -87,7 +91,7 @@ def test_the_files_name_the_shop_and_the_versions(evaluated):
     assert "# Model card: itemknn" in card
     assert bench.lake.latest("events").version in card
     parents = {parent.name for parent in bench.lake.latest("evaluation").parents}
-    assert parents == {"events", "id_map", "model_popularity", "model_itemknn"}
+    assert parents == {"events", "id_map", "ranker", "model_popularity", "model_itemknn"}
 
 
 def test_a_test_window_without_a_purchase_is_an_error(evaluated):

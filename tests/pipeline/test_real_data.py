@@ -31,4 +31,4 @@ def test_retailrocket_goes_through_with_its_category_tree(tmp_path):
     counts = lake.latest("valid_events").counts
     assert counts == {"in": 97_381, "valid": 97_381, "quarantined": 0, "duplicates": 0}
     assert lake.latest("categories").rows == 1_669
-    assert len(Champion.load(lake).recommend("0", 10)) == 10
+    assert len(Champion.open(loaded).recommend("0", 10)) == 10

@@ -177,7 +177,9 @@ os.link = counted
 """
 
 
-def test_killed_again_and_again_it_still_ends_with_the_same_bytes(loaded, tmp_path, reference):
+def test_killed_again_and_again_it_still_ends_with_the_same_bytes(
+    loaded, tmp_path, reference, pandas_allowed
+):
     _, expected = reference
     for attempt in range(60):
         when = ("before", "after")[attempt % 2]
@@ -193,7 +195,7 @@ def test_killed_again_and_again_it_still_ends_with_the_same_bytes(loaded, tmp_pa
 
 
 @pytest.mark.parametrize("share", [0.15, 0.4, 0.6, 0.8])
-def test_a_killed_run_goes_on_to_the_same_bytes(loaded, tmp_path, share, reference):
+def test_a_killed_run_goes_on_to_the_same_bytes(loaded, tmp_path, share, reference, pandas_allowed):
     seconds, expected = reference
     command = [sys.executable, "-c", RUN, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:

@@ -7,7 +7,8 @@ from scipy.sparse import csr_array
 
 from recomart.models.cooccurrence import CoOccurrence
 from recomart.models.interactions import Interactions
-from recomart.ranking.champion import Champion, Shop, typical_users
+from recomart.ranking.champion import Champion, typical_users
+from recomart.ranking.shop import Shop
 from recomart.vocabulary import EVENT_TYPES, PURCHASE, VIEW
 
 ITEMS = ["mug", "pan", "pen", "pot", "tea"]
@@ -34,9 +35,17 @@ def champion():
     )
     model = CoOccurrence().fit(Interactions.from_weights(history))
     popular = np.array([0, 4], dtype=np.int32)
-    return Champion(
-        model, "cooccurrence", Shop(pa.array(list(HISTORIES)), items, history, types, popular)
+    shop = Shop(
+        users=pa.array(list(HISTORIES)),
+        items=items,
+        categories=pa.array(["kitchen"]),
+        codes=np.zeros(len(ITEMS), dtype=np.int32),
+        history=history,
+        types=types,
+        last_us=np.arange(history.nnz, dtype=np.int64),
+        popular=popular,
     )
+    return Champion({"cooccurrence": model}, shop)
 
 
 def test_a_known_user_gets_new_items_with_a_reason_from_the_history(champion):

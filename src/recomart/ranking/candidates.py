@@ -119,6 +119,7 @@ def union(
 
 def place_in_row(rows: NDArray[np.integer]) -> NDArray[np.int64]:
     """Return 0, 1, 2 … for the entries of each row, where the entries of a row lie together."""
-    starts = np.flatnonzero(np.diff(rows, prepend=-1))
+    is_first = np.append(np.ones(min(len(rows), 1), dtype=bool), np.diff(rows) != 0)
+    starts = np.flatnonzero(is_first)
     lengths = np.diff(np.append(starts, len(rows)))
     return np.arange(len(rows)) - np.repeat(starts, lengths)

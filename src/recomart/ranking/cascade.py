@@ -54,13 +54,6 @@ class Ranked:
         found.scores[rows, places] = self.scores[kept]
         return found
 
-    def ranks_of(self, wanted: csr_array) -> NDArray[np.float32]:
-        """Return the rank of each entry of `wanted`, in its order; inf where it is no candidate."""
-        n_items = int(wanted.shape[1])
-        rows = np.repeat(np.arange(wanted.shape[0]), np.diff(wanted.indptr)).astype(np.int64)
-        keys = self.candidates.rows.astype(np.int64) * n_items + self.candidates.items
-        return ranks_among(rows * n_items + wanted.indices, keys, self.ranks)
-
 
 @dataclass(frozen=True)
 class Cascade:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from importlib.util import find_spec
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -100,8 +100,11 @@ class Ranker:
 
     FILES = (TREES, DESCRIPTION)
 
-    def __init__(self, trees: Any, loss: str, columns: Sequence[str]) -> None:  # noqa: ANN401
-        self.trees = trees
+    def __init__(self, body: bytes, loss: str, columns: Sequence[str]) -> None:
+        import catboost
+
+        self.trees: Any = catboost.CatBoost().load_model(blob=body)
+        self._body = body
         self.loss = loss
         self.columns = tuple(columns)
         self.tried: dict[str, float] = {}
@@ -134,7 +137,7 @@ class Ranker:
                 )
                 tried[loss] = judge.ndcg(trees.predict(judge.matrix))
         best = max(tried, key=lambda loss: tried[loss], default=str(settings.losses[0]))
-        ranker = cls(_boosted(best, learn, judge, settings, seed), best, columns)
+        ranker = cls(_bytes_of(_boosted(best, learn, judge, settings, seed)), best, columns)
         ranker.tried = tried
         return ranker
 
@@ -194,10 +197,7 @@ class Ranker:
 
     def to_files(self) -> dict[str, bytes]:
         """Return the artefact: CatBoost's own format, and JSON that says what it is."""
-        metadata = self.trees.get_metadata()
-        for key in ("model_guid", "train_finish_time"):
-            metadata[key] = ""  # else the same trees would give other bytes
-        body = self.trees._serialize_model()  # noqa: SLF001 -- what save_model writes to a file
+        body = self._body
         description = RankerDescription(
             loss=self.loss,
             columns=self.columns,
@@ -213,8 +213,6 @@ class Ranker:
         """Make it again. Raises ArtefactError for anything but what `to_files` wrote."""
         if not is_installed():
             raise MissingExtraError("catboost", "rank")
-        import catboost
-
         for name in (TREES, DESCRIPTION):
             if name not in files:
                 raise _refused(f"it has no file {name!r}")
@@ -224,17 +222,29 @@ class Ranker:
             raise _refused(f"{DESCRIPTION} has {error.error_count()} fault(s)") from None
         if hashlib.sha256(files[TREES]).hexdigest() != described.sha256:
             raise _refused(f"{TREES} is not the file that {DESCRIPTION} speaks of")
-        trees = catboost.CatBoost().load_model(blob=files[TREES])
-        if int(trees.tree_count_) != described.n_trees:
+        ranker = cls(files[TREES], described.loss, described.columns)
+        if int(ranker.trees.tree_count_) != described.n_trees:
             raise _refused("its trees are not those described")
-        ranker = cls(trees, described.loss, described.columns)
         ranker.tried, ranker.cold_order = dict(described.tried), described.cold_order
         return ranker
 
 
 def is_installed() -> bool:
-    """Whether the extra `rank` is there."""
-    return find_spec("catboost") is not None
+    """Whether the extra `rank` is there, with the pandas that CatBoost cannot do without."""
+    try:
+        import_module("catboost")
+    except ImportError:
+        return False
+    return True
+
+
+def _bytes_of(trees: Any) -> bytes:  # noqa: ANN401 -- CatBoost ships no types
+    """Return what `save_model` writes to a file, without what differs from fit to fit."""
+    metadata = trees.get_metadata()
+    for key in ("model_guid", "train_finish_time"):
+        metadata[key] = ""
+    body: bytes = trees._serialize_model()  # noqa: SLF001 -- there is no other way but a file
+    return body
 
 
 def _by_rank(ranks: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -5,10 +5,10 @@ import pyarrow as pa
 import pytest
 
 from recomart.errors import BadInputError
-from recomart.evaluation.stage import ask
 from recomart.ranking.interactions import EventArrays
-from recomart.settings import EvaluationSettings
-from recomart.vocabulary import EVENT_TYPES
+from recomart.ranking.questions import ask, known_at, windows
+from recomart.settings import EvaluationSettings, Settings
+from recomart.vocabulary import DAY_US, EVENT_TYPES, FOREVER_US
 
 CUT = 100
 STRENGTH = {"view": 1.0, "purchase": 5.0, "cancel": -5.0}
@@ -30,9 +30,15 @@ def arrays(events):
     )
 
 
+def question_of(events, settings, max_users=100, until_us=FOREVER_US):
+    data = arrays(events)
+    return ask(data, known_at(data, CUT, Settings()), until_us, settings, max_users)
+
+
 def asked(events, settings=BUY):
-    question, n = ask(arrays(events), CUT, None, settings)
-    return question.history.toarray().tolist(), question.relevant.toarray().tolist(), n
+    question = question_of(events, settings)
+    histories = question.history.toarray().tolist()
+    return histories, question.relevant.toarray().tolist(), question.n_all
 
 
 def test_what_was_bought_after_the_cut_is_relevant_and_what_came_before_is_history():
@@ -67,14 +73,37 @@ def test_what_was_seen_is_not_relevant_where_it_is_left_out():
 
 def test_many_users_are_sampled_by_the_seed():
     events = [(user, 0, "purchase", 101) for user in range(50)]
-    few = BUY.model_copy(update={"max_users": 10})
 
-    first, n = ask(arrays(events), CUT, None, few)
-    again, _ = ask(arrays(events), CUT, None, few)
-    assert (first.relevant.shape[0], n) == (10, 50)
+    first, again = (question_of(events, BUY, max_users=10) for _ in range(2))
+    assert (first.relevant.shape[0], first.n_all) == (10, 50)
     assert (first.history != again.history).nnz == 0
 
 
 def test_nobody_to_ask_for_is_an_error_with_a_remedy():
     with pytest.raises(BadInputError, match="test window"):
         asked([(0, 0, "purchase", 1)])
+
+
+def test_what_is_done_after_the_window_is_not_looked_at():
+    events = [(0, 0, "purchase", 101), (0, 1, "purchase", 150)]
+
+    assert question_of(events, BUY, until_us=150).relevant.toarray().tolist() == [[1, 0]]
+
+
+def test_sequences_are_the_histories_in_order():
+    question = question_of([(1, 2, "view", 5), (1, 0, "view", 7), (1, 1, "purchase", 101)], BUY)
+
+    assert question.users.tolist() == [1]
+    assert question.sequences.items.tolist() == [2, 0]
+
+
+def test_two_windows_of_equal_length_end_where_the_test_begins():
+    span = windows(0, 100 * DAY_US, None)
+
+    assert (span.learn_us, span.calibrate_us, span.cut_us) == (
+        80 * DAY_US,
+        90 * DAY_US,
+        100 * DAY_US,
+    )
+    assert windows(0, 1000 * DAY_US, None).calibrate_us == 972 * DAY_US
+    assert windows(0, 9 * DAY_US, 30).learn_us == 3 * DAY_US  # never more than there is
