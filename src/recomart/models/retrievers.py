@@ -12,6 +12,7 @@ from recomart.models.itemknn import ItemKNN, ItemKNNConfig
 from recomart.models.kinds import ModelKind
 from recomart.models.popularity import Popularity, PopularityConfig
 from recomart.models.rp3beta import RP3Beta, RP3BetaConfig
+from recomart.models.sessionknn import SessionKNN, SessionKNNConfig
 from recomart.models.trending import Trending, TrendingConfig
 
 RETRIEVERS: dict[str, ModelKind] = {
@@ -20,6 +21,7 @@ RETRIEVERS: dict[str, ModelKind] = {
     "cooccurrence": ModelKind(CoOccurrence, CoOccurrenceConfig),
     "itemknn": ModelKind(ItemKNN, ItemKNNConfig),
     "rp3beta": ModelKind(RP3Beta, RP3BetaConfig),
+    "sessionknn": ModelKind(SessionKNN, SessionKNNConfig),
     "ials": ModelKind(IALS, IALSConfig),
     "graphfilter": ModelKind(GraphFilter, GraphFilterConfig),
 }

@@ -1,0 +1,290 @@
+"""Session kNN: what came next in recent sessions like this one.
+
+The family of Jannach and Ludewig, "When Recurrent Neural Networks meet the Neighborhood for
+Session-Based Recommendation", RecSys 2017 (V-SkNN), with the index of Kersbergen, Sprangers and
+Schelter, "Serenade: Low-Latency Session-Based Recommendation", SIGMOD 2022 (VMIS-kNN), and the
+decays of Garg, Gupta, Malhotra, Vig and Shroff, "Sequence and Time Aware Neighborhood for
+Session-based Recommendations", SIGIR 2019 (STAN).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import BaseModel, Field
+
+from recomart.errors import ArtefactError, NotFittedError
+from recomart.models.scorer import one_item_histories
+from recomart.models.sequences import Sequences, SequenceScorer
+from recomart.vocabulary import DAY_US, MINUTE_US
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_array
+    from typing_extensions import Self
+
+    from recomart.models.base import TopN
+    from recomart.models.interactions import Interactions
+
+
+class SessionKNNConfig(BaseModel, frozen=True, extra="forbid"):
+    """Hyper-parameters of `SessionKNN`."""
+
+    session_gap_minutes: float = Field(30.0, gt=0, description="silence that ends a session")
+    neighbours: int = Field(500, gt=0, description="most similar sessions that vote")
+    sessions_per_item: int = Field(
+        1_000, gt=0, description="most recent sessions of an item that are looked at"
+    )
+    last_events: int = Field(20, gt=0, description="events of a history that count, from its end")
+    position_decay: float = Field(
+        2.0, gt=0, description="events back in the history at which an event counts 1/e"
+    )
+    distance_decay: float = Field(
+        2.0, gt=0, description="steps from the shared item at which a neighbour's item counts 1/e"
+    )
+    half_life_days: float = Field(
+        30.0, gt=0, description="a session that ended so long ago counts half"
+    )
+    idf_exponent: float = Field(
+        0.5, ge=0, le=1, description="rare items count more: idf is raised to it; 0: all alike"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The sessions that vote for one history.
+
+    sessions    int64, shape (n_neighbours,)
+    likeness    float32, same shape
+    position    float32, same shape: where the neighbour holds the latest item that is shared
+    """
+
+    sessions: NDArray[np.int64]
+    likeness: NDArray[np.float32]
+    position: NDArray[np.float32]
+
+
+class SessionKNN(SequenceScorer):
+    """``score(j) = idf(j) sum_n like(s, n) exp(-|pos_n(j) - pos_n(shared)| / distance_decay)``.
+
+    ``like(s, n) = sum_{i in both} exp(-back(i) / position_decay) * age(n) / sqrt(|n|)`` over the
+    most recent sessions n of each of the last items i of the history, where back(i) counts events
+    from its end and age halves every `half_life_days`; the nearest `neighbours` vote.
+
+    Learned: sessions as the items that they hold, each once, with positions, and for each item its
+    most recent sessions. No opinion where no neighbour holds an item.
+    """
+
+    idf_: NDArray[np.float32]
+    item_starts_: NDArray[np.int64]
+    item_sessions_: NDArray[np.int32]
+    item_positions_: NDArray[np.int32]
+    session_starts_: NDArray[np.int64]
+    session_items_: NDArray[np.int32]
+    session_positions_: NDArray[np.int32]
+    session_weights_: NDArray[np.float32]
+
+    def __init__(self, config: SessionKNNConfig | None = None) -> None:
+        self.config = config or SessionKNNConfig()
+
+    @property
+    def n_items(self) -> int:
+        """Number of items known; see `Recommender.n_items`."""
+        return len(self._fitted().item_starts_) - 1
+
+    def fit(self, interactions: Interactions) -> Self:
+        """Find sessions and index them; see `Recommender.fit`."""
+        gap_us = round(self.config.session_gap_minutes * MINUTE_US)
+        sessions = Sequences.of_users(interactions).split(gap_us)
+        items, rows, positions = _last_of_each(sessions)
+        starts = np.searchsorted(rows, np.arange(len(sessions) + 1))
+        ended_us = np.zeros(len(sessions), dtype=np.int64)
+        ended_us[sessions.rows] = sessions.occurred_us  # the last of a session stays
+        age_days = (interactions.now_us - ended_us) / DAY_US
+        age = np.exp2(-age_days / self.config.half_life_days)
+        n_items = interactions.shape[1]
+        self.session_starts_ = starts.astype(np.int64)
+        self.session_items_, self.session_positions_ = items, positions
+        self.session_weights_ = (age / np.sqrt(np.maximum(np.diff(starts), 1))).astype(np.float32)
+        self._index(rows, ended_us, n_items)
+        n_holding = np.bincount(items, minlength=n_items)
+        idf = np.log1p(len(sessions) / np.maximum(n_holding, 1)) ** self.config.idf_exponent
+        self.idf_ = idf.astype(np.float32)
+        return self
+
+    def scores_of(self, taste: Sequences) -> NDArray[np.float32]:
+        """Let the nearest sessions vote, row by row."""
+        self._fitted()
+        scores = np.full((len(taste), self.n_items), -np.inf, dtype=np.float32)
+        for row in range(len(taste)):
+            history = taste.items[taste.starts[row] : taste.starts[row + 1]]
+            voters = self._neighbours(history[-self.config.last_events :])
+            entries, worth = self._votes(voters)
+            items = self.session_items_[entries]
+            total = np.bincount(items, worth, minlength=self.n_items).astype(np.float32)
+            held = np.zeros(self.n_items, dtype=bool)
+            held[items] = True
+            scores[row, held] = (total * self.idf_)[held]
+        return scores
+
+    def similar_items(self, items: NDArray[np.int32], n: int) -> TopN:
+        """Rank by the score after a session of that item alone; see `Recommender`."""
+        return self.recommend(one_item_histories(items, self.n_items), n)
+
+    def contributions(self, history: csr_array, item: int) -> NDArray[np.float32]:
+        """Split the score as the entries would score the item alone; sums to it."""
+        whole = float(self.scores(history)[0, item])
+        parts = np.zeros(history.nnz, dtype=np.float32)
+        if not np.isfinite(whole):
+            return parts
+        for place in range(history.nnz):
+            alone = history.copy()
+            alone.data, alone.indices = alone.data[[place]], alone.indices[[place]]
+            alone.indptr = np.array([0, 1], dtype=alone.indptr.dtype)
+            parts[place] = np.maximum(self.scores(alone)[0, item], 0)
+        total = float(parts.sum())
+        return parts * np.float32(whole / total) if total > 0 else parts
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Return what was learned; see `Recommender.arrays`."""
+        fitted = self._fitted()
+        return {name: getattr(fitted, f"{name}_") for name in _DTYPES}
+
+    @classmethod
+    def from_arrays(
+        cls, config: SessionKNNConfig, arrays: Mapping[str, NDArray[np.generic]]
+    ) -> Self:
+        """Make a fitted model again; see `Recommender.from_arrays`."""
+        model = cls(config)
+        for name, dtype in _DTYPES.items():
+            found = arrays.get(name, np.empty((0, 0)))
+            if found.dtype != dtype or found.ndim != 1:
+                raise _refused(name)
+            setattr(model, f"{name}_", found)
+        model._check()
+        return model
+
+    def _index(self, rows: NDArray[np.int64], ended_us: NDArray[np.int64], n_items: int) -> None:
+        """Keep for each item its most recent sessions, the latest first."""
+        items = self.session_items_
+        order = np.lexsort((-rows, -ended_us[rows], items))
+        starts = np.searchsorted(items[order], np.arange(n_items + 1))
+        place = np.arange(len(order)) - np.repeat(starts[:-1], np.diff(starts))
+        order = order[place < self.config.sessions_per_item]
+        self.item_starts_ = np.searchsorted(items[order], np.arange(n_items + 1)).astype(np.int64)
+        self.item_sessions_ = rows[order].astype(np.int32)
+        self.item_positions_ = self.session_positions_[order]
+
+    def _neighbours(self, history: NDArray[np.int32]) -> Neighbours:
+        """Find the sessions most like a history, whose last item is the latest."""
+        items, back = np.unique(history[::-1], return_index=True)
+        worth = np.exp(-back / self.config.position_decay)
+        spans = self.item_starts_[items], self.item_starts_[items + 1]
+        entries = _ranges(*spans)
+        of_item = np.repeat(np.arange(len(items)), spans[1] - spans[0])
+        sessions = self.item_sessions_[entries]
+        order = np.lexsort((worth[of_item], sessions))  # the latest shared item comes last
+        sessions, of_item, entries = sessions[order], of_item[order], entries[order]
+        is_last = np.append(np.diff(sessions) != 0, np.ones(min(len(sessions), 1), dtype=bool))
+        ends = np.flatnonzero(is_last)
+        summed = np.add.reduceat(worth[of_item], np.append(0, ends[:-1] + 1)) if len(ends) else ends
+        found = sessions[ends]
+        likeness = summed * self.session_weights_[found]
+        if len(found) > self.config.neighbours:
+            # by likeness, and of equals those that lie together in the index of sessions
+            kept = np.sort(np.argsort(-likeness, kind="stable")[: self.config.neighbours])
+            found, likeness, ends = found[kept], likeness[kept], ends[kept]
+        position = self.item_positions_[entries[ends]]
+        return Neighbours(
+            found.astype(np.int64), likeness.astype(np.float32), position.astype(np.float32)
+        )
+
+    def _votes(self, voters: Neighbours) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return entries of the sessions that vote, and what each entry is worth."""
+        first, stop = (self.session_starts_[voters.sessions + place] for place in (0, 1))
+        entries = _ranges(first, stop)
+        voter = np.repeat(np.arange(len(first)), stop - first)
+        away = np.abs(self.session_positions_[entries] - voters.position[voter])
+        worth = voters.likeness[voter] * np.exp(-away / self.config.distance_decay)
+        return entries, worth.astype(np.float32)
+
+    def _fitted(self) -> Self:
+        if not hasattr(self, "idf_"):
+            raise NotFittedError(type(self).__name__)
+        return self
+
+    def _check(self) -> None:
+        """Refuse arrays that point outside each other."""
+        n_sessions, n_items = len(self.session_starts_) - 1, len(self.item_starts_) - 1
+        held = len(self.session_items_)
+        if not _are_starts(self.session_starts_, held) or held != len(self.session_positions_):
+            raise _refused("session_starts")
+        if not _are_starts(self.item_starts_, len(self.item_sessions_)):
+            raise _refused("item_starts")
+        inside = _is_inside(self.session_items_, n_items)
+        if not inside or not _is_inside(self.item_sessions_, n_sessions):
+            raise _refused("session_items")
+        if (len(self.idf_), len(self.session_weights_)) != (n_items, n_sessions):
+            raise _refused("idf")
+        if len(self.item_positions_) != len(self.item_sessions_):
+            raise _refused("item_positions")
+        if not (np.isfinite(self.idf_).all() and np.isfinite(self.session_weights_).all()):
+            raise _refused("idf")
+
+
+_DTYPES = {
+    "idf": np.float32,
+    "item_positions": np.int32,
+    "item_sessions": np.int32,
+    "item_starts": np.int64,
+    "session_items": np.int32,
+    "session_positions": np.int32,
+    "session_starts": np.int64,
+    "session_weights": np.float32,
+}
+
+
+def _last_of_each(
+    sessions: Sequences,
+) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int32]]:
+    """Return items, sessions and positions, each item of a session once, where it came last."""
+    rows = sessions.rows
+    positions = np.arange(len(rows)) - np.repeat(sessions.starts[:-1], sessions.lengths)
+    keys = rows * np.int64(sessions.n_items) + sessions.items
+    _, first = np.unique(keys[::-1], return_index=True)
+    kept = np.sort(len(keys) - 1 - first)
+    return sessions.items[kept], rows[kept], positions[kept].astype(np.int32)
+
+
+def _ranges(first: NDArray[np.int64], stop: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return first … stop - 1 of each pair, one after the other."""
+    lengths = stop - first
+    ends = np.cumsum(lengths)
+    total = int(ends[-1]) if len(ends) else 0
+    places: NDArray[np.int64] = np.arange(total) + np.repeat(first - (ends - lengths), lengths)
+    return places
+
+
+def _are_starts(starts: NDArray[np.int64], n_entries: int) -> bool:
+    """Whether starts rise from 0 to the number of entries."""
+    return bool(
+        len(starts) > 0
+        and starts[0] == 0
+        and starts[-1] == n_entries
+        and (np.diff(starts) >= 0).all()
+    )
+
+
+def _is_inside(indices: NDArray[np.int32], size: int) -> bool:
+    return not len(indices) or bool(indices.min() >= 0 and indices.max() < size)
+
+
+def _refused(name: str) -> ArtefactError:
+    return ArtefactError(
+        f"The array {name} does not belong to the others, or lacks.",
+        remedy="Fit the model again, or restore the artefact from a backup.",
+    )
