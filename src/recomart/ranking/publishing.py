@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 from scipy.sparse import csr_array
 
-from recomart.models.artefact import pack, save
+from recomart.models.artefact import save
+from recomart.models.npz import pack
 from recomart.models.popularity import Popularity
 from recomart.ranking.interactions import learning_window, read_events
 from recomart.ranking.training import fit
