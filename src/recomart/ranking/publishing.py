@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 from scipy.sparse import csr_array
 
-from recomart.models.artefact import pack, save
+from recomart.models.artefact import save
+from recomart.models.npz import pack
 from recomart.models.popularity import Popularity
 from recomart.models.registry import model_kind
 from recomart.ranking.cascade import NAME as CASCADE
