@@ -6,8 +6,8 @@ that goes on from a checkpoint ends with the same bytes as one that was never in
 
 from __future__ import annotations
 
+import io
 import json
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from recomart.errors import ArtefactError, MissingExtraError
-from recomart.models.artefact import pack, read_npz
+from recomart.models.npz import pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -141,7 +141,7 @@ class Trainer:
         self.folder.mkdir(parents=True, exist_ok=True)
         aside = self.folder / f"{CHECKPOINT}.partial"
         aside.write_bytes(pack(arrays))
-        os.replace(aside, self.folder / CHECKPOINT)
+        aside.replace(self.folder / CHECKPOINT)
 
     def _about(self, progress: Progress) -> str:
         return json.dumps({"meaning": self.meaning, **vars(progress)})
@@ -151,7 +151,8 @@ class Trainer:
         path = self.folder / CHECKPOINT if self.folder else None
         if path is None or not path.exists():
             return Progress(), self._weights()
-        arrays = read_npz(path.read_bytes(), str(path))
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as found:
+            arrays = dict(found)
         about = json.loads(bytes(arrays.pop("about", np.zeros(0, np.uint8))) or b"{}")
         if about.pop("meaning", None) != self.meaning:
             raise ArtefactError(

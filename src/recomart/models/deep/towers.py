@@ -1,0 +1,202 @@
+"""How two towers are fitted: the module, its batches, its loss. Imports PyTorch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from recomart.models.deep.hold_out import HoldOut, ndcg_of_one
+from recomart.models.deep.training import Trainer, device
+from recomart.models.interactions import Interactions
+from recomart.models.sequences import Sequences
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_array
+
+    from recomart.models.deep.twotower import TwoTowerConfig
+
+START = 0.1
+"""Deviation of the first vectors."""
+
+
+class Tower(nn.Module):
+    """Vectors of items: of their id, plus of their content."""
+
+    def __init__(self, n_items: int, size: int, content: csr_array | None) -> None:
+        super().__init__()
+        self.ids = nn.Embedding(n_items, size)
+        nn.init.normal_(self.ids.weight, std=START)
+        self.content = content
+        if content is not None:
+            self.features = nn.EmbeddingBag(content.shape[1], size, mode="sum")
+            nn.init.normal_(self.features.weight, std=START)
+
+    def forward(self, items: NDArray[np.int64]) -> torch.Tensor:
+        """Return vectors, shape (n_items, size)."""
+        place = self.ids.weight.device
+        vectors: torch.Tensor = self.ids(torch.from_numpy(items).to(place))
+        return vectors if self.content is None else vectors + self.of_content(items)
+
+    def of_content(self, items: NDArray[np.int64]) -> torch.Tensor:
+        """Return the part of the vectors that comes from content."""
+        assert self.content is not None  # noqa: S101 -- asked by the callers
+        held = self.content[items]
+        place = self.ids.weight.device
+        found: torch.Tensor = self.features(
+            torch.from_numpy(held.indices.astype(np.int64)).to(place),
+            torch.from_numpy(held.indptr[:-1].astype(np.int64)).to(place),
+            per_sample_weights=torch.from_numpy(held.data.astype(np.float32)).to(place),
+        )
+        return found
+
+
+class TowerFit:
+    """Fits both towers to interactions."""
+
+    def __init__(self, interactions: Interactions, config: TwoTowerConfig) -> None:
+        self.config = config
+        self.rng = np.random.default_rng(config.seed)
+        torch.manual_seed(config.seed)
+        sequences = _distinct(Sequences.of_users(interactions))
+        self.n_items = sequences.n_items
+        self.hold_out = HoldOut.of(sequences, config.seed)
+        self.judged = _before(sequences, self.hold_out)
+        kept = self.hold_out.kept(sequences)
+        self.users, self.items = sequences.rows[kept], sequences.items[kept].astype(np.int64)
+        self.starts = np.searchsorted(self.users, np.arange(len(sequences) + 1))
+        self.heard = np.bincount(sequences.items, minlength=self.n_items)
+        content = interactions.content
+        self.content = content if content is not None and content.nnz else None
+        size = config.embedding_size
+        towers = {name: Tower(self.n_items, size, self.content) for name in ("pooled", "items")}
+        self.module = nn.ModuleDict(towers).to(device())
+        self.log_q = self._log_q()
+
+    def run(self, folder: Path | None) -> None:
+        """Train; nothing to learn from leaves the first vectors."""
+        if len(self.items):
+            Trainer(self.module, self.config, self.losses, self.judge, self._meaning(), folder).run()
+
+    def losses(self, epoch: int) -> Iterator[torch.Tensor]:
+        """Yield the loss of one batch of users after the other."""
+        rng = np.random.default_rng([self.config.seed, epoch])
+        able = np.flatnonzero(np.diff(self.starts) > 1)  # one alone would predict itself from nothing
+        for chosen in np.array_split(
+            rng.permutation(able), max(1, len(able) // self.config.batch_size)
+        ):
+            if len(chosen):
+                yield self._loss(chosen, rng)
+
+    def judge(self) -> float:
+        """Return NDCG@20 of the hold-out."""
+        if not len(self.hold_out.users):
+            return 0.0
+        pooled, items = self.vectors()
+        lengths = np.maximum(self.judged.lengths, 1)
+        rows = self.judged.histories() @ pooled
+        scores = (rows * lengths[:, None] ** -self.config.pooling_exponent) @ items.T
+        scores[self.judged.rows, self.judged.items] = -np.inf
+        return ndcg_of_one(scores.astype(np.float32), self.hold_out.targets)
+
+    @torch.no_grad()
+    def vectors(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return q and p / |p|; an item that nobody took has those of its content, or none."""
+        everything = np.arange(self.n_items)
+        found = []
+        for name in ("pooled", "items"):
+            tower = self.module[name]
+            vectors = tower(everything)
+            unheard = torch.from_numpy(np.flatnonzero(self.heard == 0))
+            if self.content is None:
+                vectors[unheard] = 0
+            else:
+                vectors[unheard] = tower.of_content(unheard.numpy())
+            found.append(vectors.cpu().numpy())
+        length = np.sqrt(np.square(found[1]).sum(axis=1, keepdims=True))
+        unit = np.divide(found[1], length, out=np.zeros_like(found[1]), where=length > 0)
+        return found[0], unit
+
+    def _loss(self, users: NDArray[np.int64], rng: np.random.Generator) -> torch.Tensor:
+        """Return the corrected softmax loss of all items of some users."""
+        lengths = np.diff(self.starts)[users]
+        rows = np.repeat(np.arange(len(users)), lengths)
+        shift = self.starts[users] - (np.cumsum(lengths) - lengths)
+        targets = self.items[np.arange(lengths.sum()) + np.repeat(shift, lengths)]
+        place = device()
+        held = torch.from_numpy(rows).to(place)
+        own = self.module["pooled"](targets)
+        pooled = torch.zeros(len(users), own.shape[1], device=place).index_add_(0, held, own)
+        others = torch.from_numpy(lengths[rows] - 1.0).float().to(place)[:, None]
+        queries = (pooled[held] - own) * others**-self.config.pooling_exponent
+        queries = nn.functional.dropout(queries, self.config.dropout)
+        drawn = self._draw(targets, rng)
+        unit = nn.functional.normalize(self.module["items"](np.append(targets, drawn)), dim=1)
+        right, wrong = unit[: len(targets)], unit[len(targets) :]
+        return self._softmax(queries, right, wrong, targets, drawn)
+
+    def _softmax(
+        self,
+        queries: torch.Tensor,
+        right: torch.Tensor,
+        wrong: torch.Tensor,
+        targets: NDArray[np.int64],
+        drawn: NDArray[np.int64],
+    ) -> torch.Tensor:
+        heat = self.config.temperature
+        queries = nn.functional.normalize(queries, dim=1) / heat
+        log_q = self.log_q.to(queries.device)
+        positive = (queries * right).sum(dim=1) - log_q[targets]
+        negative = queries @ wrong.T - log_q[drawn][None, :]
+        same = torch.from_numpy(targets[:, None] == drawn[None, :]).to(queries.device)
+        negative = negative.masked_fill(same, -torch.inf)
+        logits = torch.cat([positive[:, None], negative], dim=1)
+        return (torch.logsumexp(logits, dim=1) - positive).mean()
+
+    def _draw(self, targets: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+        """Draw items that are held against the right ones: half as they occur, half evenly."""
+        half = self.config.negatives // 2
+        occurring = targets[rng.integers(0, len(targets), half)]
+        evenly = rng.integers(0, self.n_items, self.config.negatives - half)
+        return np.concatenate([occurring, evenly])
+
+    def _log_q(self) -> torch.Tensor:
+        """Return the log of how likely each item is to be drawn."""
+        occurring = self.heard / max(self.heard.sum(), 1)
+        return torch.from_numpy(np.log(0.5 * occurring + 0.5 / max(self.n_items, 1))).float()
+
+    def _meaning(self) -> str:
+        facts = (self.config.model_dump_json(), len(self.items), int(self.items.sum()))
+        return f"two towers {facts}"
+
+
+def _distinct(sequences: Sequences) -> Sequences:
+    """Keep each item of a row once, where it came last."""
+    keys = sequences.rows * np.int64(max(sequences.n_items, 1)) + sequences.items
+    _, last = np.unique(keys[::-1], return_index=True)
+    kept = np.sort(len(keys) - 1 - last)
+    starts = np.searchsorted(sequences.rows[kept], np.arange(len(sequences) + 1))
+    return Sequences(
+        sequences.items[kept],
+        sequences.occurred_us[kept],
+        starts.astype(np.int64),
+        sequences.n_items,
+    )
+
+
+def _before(sequences: Sequences, hold_out: HoldOut) -> Sequences:
+    """Return what the users of the hold-out did before their last event."""
+    lengths = sequences.lengths[hold_out.users] - 1
+    ends = np.cumsum(lengths)
+    shift = np.repeat(sequences.starts[hold_out.users] - (ends - lengths), lengths)
+    chosen = np.arange(int(ends[-1]) if len(ends) else 0) + shift
+    starts = np.concatenate([[0], ends]).astype(np.int64)
+    return Sequences(
+        sequences.items[chosen], sequences.occurred_us[chosen], starts, sequences.n_items
+    )

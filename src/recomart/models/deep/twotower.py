@@ -1,0 +1,156 @@
+"""Two towers: a history and an item become vectors, and their product is the score.
+
+Covington, Adams and Sargin, "Deep Neural Networks for YouTube Recommendations", RecSys 2016 (a
+history is pooled); Yi et al., "Sampling-Bias-Corrected Neural Modeling for Large Corpus Item
+Recommendations", RecSys 2019 (logQ); Yang et al., "Mixed Negative Sampling for Learning Two-tower
+Neural Networks in Recommendations", WWW 2020.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import Field
+from scipy.sparse import csr_array
+
+from recomart.errors import ArtefactError, NotFittedError
+from recomart.models import sparse
+from recomart.models.base import check_history
+from recomart.models.deep.hold_out import HoldOut, ndcg_of_one
+from recomart.models.deep.training import DeepConfig, Trainer, torch_or_error
+from recomart.models.likeness import nearest_by_cosine
+from recomart.models.scorer import Scorer
+from recomart.models.sequences import Sequences
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from typing_extensions import Self
+
+    from recomart.models.base import TopN
+    from recomart.models.interactions import Interactions
+
+
+class TwoTowerConfig(DeepConfig, frozen=True, extra="forbid"):
+    """Hyper-parameters of `TwoTower`."""
+
+    temperature: float = Field(0.1, gt=0, description="scores are divided by it in training")
+    pooling_exponent: float = Field(
+        0.5, ge=0, le=1, description="a pooled history is divided by its length raised to it"
+    )
+    dropout: float = Field(0.2, ge=0, lt=1, description="share of a pooled history that is hidden")
+
+
+class TwoTower(Scorer["NDArray[np.float32]"]):
+    """``s[u, i] = (n_u ** -pooling_exponent  sum_{j in history} q_j) . p_i / |p_i|``.
+
+    q and p are vectors of an item's id, plus, where the content of items is known, of its
+    features; so a history's content is the user's, and an item that nobody took has a vector by
+    what it is. Trained by softmax over sampled items: half of them drawn as they occur, half
+    evenly, each corrected by the log of how often it is drawn; the right item is left out of the
+    history that is to predict it.
+
+    Learned: `pooled_`, the q, and `items_`, the p / |p|: float32, shape (n_items, embedding_size);
+    p is 0 for items of which nothing is known. No opinion on them, and for an empty history.
+    """
+
+    pooled_: NDArray[np.float32]
+    items_: NDArray[np.float32]
+
+    def __init__(self, config: TwoTowerConfig | None = None) -> None:
+        self.config = config or TwoTowerConfig()
+
+    @property
+    def n_items(self) -> int:
+        """Number of items known; see `Recommender.n_items`."""
+        return len(self._fitted().items_)
+
+    def fit(self, interactions: Interactions, checkpoints: Path | None = None) -> Self:
+        """Train; see `Recommender.fit`. Raises MissingExtraError where PyTorch is missing.
+
+        checkpoints  a folder to which the state is written after each epoch, and from which a fit
+                     that was killed goes on
+        """
+        from recomart.models.deep.towers import TowerFit
+
+        torch_or_error()
+        fit = TowerFit(interactions, self.config)
+        fit.run(checkpoints)
+        self.pooled_, self.items_ = fit.vectors()
+        return self
+
+    def taste(self, history: csr_array) -> NDArray[np.float32]:
+        """Pool histories: return their vectors, float32, shape (n_rows, embedding_size)."""
+        check_history(history, self.n_items)
+        held = sparse.damped(history, 0.0)
+        lengths = np.diff(held.indptr)
+        scale = sparse.inverse(lengths**self.config.pooling_exponent)
+        pooled: NDArray[np.float32] = (held @ self.pooled_) * scale[:, None].astype(np.float32)
+        return pooled
+
+    def scores_of(self, taste: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Multiply the vectors of histories and items."""
+        scores = taste @ self.items_.T
+        scores[~taste.any(axis=1)] = -np.inf
+        scores[:, ~self.items_.any(axis=1)] = -np.inf
+        return scores
+
+    def similar_items(self, items: NDArray[np.int32], n: int) -> TopN:
+        """Rank by the cosine of the vectors; see `Recommender.similar_items`."""
+        return nearest_by_cosine(self._fitted().items_, items, n)
+
+    def contributions(self, history: csr_array, item: int) -> NDArray[np.float32]:
+        """Return what each item of the history adds to the score of `item`; sums to it."""
+        fitted = self._fitted()
+        scale = max(history.nnz, 1) ** -self.config.pooling_exponent
+        parts: NDArray[np.float32] = fitted.pooled_[history.indices] @ fitted.items_[item]
+        return parts * np.float32(scale)
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Return the vectors; see `Recommender.arrays`."""
+        fitted = self._fitted()
+        return {"items": fitted.items_, "pooled": fitted.pooled_}
+
+    @classmethod
+    def from_arrays(
+        cls, config: TwoTowerConfig, arrays: Mapping[str, NDArray[np.generic]]
+    ) -> Self:
+        """Make a fitted model again; see `Recommender.from_arrays`."""
+        model = cls(config)
+        model.items_, model.pooled_ = (
+            as_vectors(arrays, name, config.embedding_size) for name in ("items", "pooled")
+        )
+        if len(model.items_) != len(model.pooled_):
+            raise ArtefactError(
+                "The arrays items and pooled are not of the same items.",
+                remedy="Fit the model again, or restore the artefact from a backup.",
+            )
+        return model
+
+    def _fitted(self) -> Self:
+        if not hasattr(self, "items_"):
+            raise NotFittedError(type(self).__name__)
+        return self
+
+
+def as_vectors(
+    arrays: Mapping[str, NDArray[np.generic]], name: str, size: int
+) -> NDArray[np.float32]:
+    """Return an array of finite float32 vectors. Raises ArtefactError."""
+    found = np.asarray(arrays.get(name))
+    if found.ndim != 2 or found.dtype != np.float32 or found.shape[1] != size:
+        raise _refused(name, size)
+    vectors = found.astype(np.float32, copy=False)
+    if not np.isfinite(vectors).all():
+        raise _refused(name, size)
+    return vectors
+
+
+def _refused(name: str, size: int) -> ArtefactError:
+    return ArtefactError(
+        f"The array {name} is not of finite float32 vectors of length {size}.",
+        remedy="Fit the model again, or restore the artefact from a backup.",
+    )
