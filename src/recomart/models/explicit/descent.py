@@ -69,8 +69,8 @@ class Descent:
     def __init__(
         self,
         config: DescentConfig,
-        users: NDArray[np.int32],
-        items: NDArray[np.int32],
+        users: NDArray[np.integer],
+        items: NDArray[np.integer],
         shape: tuple[int, int],
     ) -> None:
         """Draw vectors for what occurs in `users` and `items`, by order of appearance."""
@@ -82,7 +82,7 @@ class Descent:
         self.items = self._first(items, shape[1])
         self.items[:, size] = 1
 
-    def _first(self, indices: NDArray[np.int32], n: int) -> NDArray[np.float32]:
+    def _first(self, indices: NDArray[np.integer], n: int) -> NDArray[np.float32]:
         """Draw the vectors of one side."""
         size = self.config.embedding_size
         present, _ = by_appearance(indices)

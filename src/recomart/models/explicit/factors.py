@@ -51,13 +51,14 @@ class Factors:
             predicted[rows] = np.einsum("rs,rs->r", *vectors)
         return self.held(predicted)
 
-    def predict_all(self, user: int) -> NDArray[np.float64]:
-        """Predict every item for a user, or for one that is not known (-1)."""
-        return self.held((self.items[:-1] @ self.users[user]).astype(np.float64))
+    def products(self, user: int) -> NDArray[np.float32]:
+        """Return ``users[user] . items[i]`` for every item, for ranking; -1 is an unknown user."""
+        products: NDArray[np.float32] = self.items[:-1] @ self.users[user]
+        return products
 
-    def held(self, products: NDArray[np.float64]) -> NDArray[np.float64]:
+    def held(self, products: NDArray[np.floating]) -> NDArray[np.float64]:
         """Add the mean, and hold to the range."""
-        return np.clip(products + self.mean, self.lowest, self.highest)
+        return np.clip(products.astype(np.float64) + self.mean, self.lowest, self.highest)
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return them by name; see `RatingModel.arrays`."""

@@ -40,12 +40,11 @@ class Ratings:
     occurred_us: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
-        columns = [self.users, self.items, self.values]
-        columns += [] if self.occurred_us is None else [self.occurred_us]
-        if {column.shape for column in columns} != {(len(self.users),)}:
-            shapes = ", ".join(str(column.shape) for column in columns)
+        shapes = [self.users.shape, self.items.shape, self.values.shape]
+        shapes += [] if self.occurred_us is None else [self.occurred_us.shape]
+        if set(shapes) != {(len(self.users),)}:
             raise BadInputError(
-                f"The columns of the ratings have the shapes {shapes}.",
+                f"The columns of the ratings have the shapes {', '.join(map(str, shapes))}.",
                 remedy="Give users, items, values and times of one length, one entry a rating.",
             )
         check_indices("user", self.users, 0, self.n_users)
@@ -62,15 +61,15 @@ class Ratings:
 
     def __getitem__(self, rows: NDArray[np.bool_] | NDArray[np.integer]) -> Ratings:
         times = None if self.occurred_us is None else self.occurred_us[rows]
-        chosen = {"users": self.users[rows], "items": self.items[rows], "values": self.values[rows]}
-        return replace(self, **chosen, occurred_us=times)
+        users, items, values = self.users[rows], self.items[rows], self.values[rows]
+        return replace(self, users=users, items=items, values=values, occurred_us=times)
 
     @classmethod
     def of(cls, users: ArrayLike, items: ArrayLike, values: ArrayLike) -> Self:
         """Take columns without time; the id maps end with the largest index."""
         users, items = np.asarray(users, dtype=np.int32), np.asarray(items, dtype=np.int32)
-        sizes = (int(column.max(initial=-1)) + 1 for column in (users, items))
-        return cls(users, items, np.asarray(values, dtype=np.float64), *sizes)
+        n_users, n_items = (int(column.max(initial=-1)) + 1 for column in (users, items))
+        return cls(users, items, np.asarray(values, dtype=np.float64), n_users, n_items)
 
     def latest(self) -> Ratings:
         """Keep the last rating of each user and item, in the order of the rows.
@@ -134,7 +133,9 @@ def check_indices(kind: str, indices: NDArray[np.integer], first: int, size: int
     )
 
 
-def by_appearance(indices: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+def by_appearance(
+    indices: NDArray[np.integer],
+) -> tuple[NDArray[np.integer], NDArray[np.int64]]:
     """Number what occurs by its first appearance: (which index each is, the number of each row).
 
     Models that number so learn the same whatever the id map: only the order of the rows counts.
