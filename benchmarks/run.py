@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BENCHMARKS = (
     ("benchmarks.pipeline", "--scales", "0.36,3.6"),
     ("benchmarks.gowalla",),
+    ("benchmarks.ml100k",),
     ("benchmarks.point_in_time",),
     ("benchmarks.online",),
     ("benchmarks.features_scale", "--events", "100", "--spark", "20"),

@@ -14,9 +14,26 @@ cli           the commands
 They stand on `lake` (keeps data sets), `engines` (computes tables), `pages` (HTML and figures),
 `log`, `settings`, `errors` and `vocabulary`. Who may import whom is a contract in pyproject.toml.
 
-Importing this package imports none of them.
+Importing this package imports none of them; `MatrixFactorizationRecommender` is imported when it
+is first asked for.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from recomart.models.explicit.facade import MatrixFactorizationRecommender
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__"]
+__all__ = ["MatrixFactorizationRecommender", "__version__"]
+
+
+def __getattr__(name: str) -> object:
+    """Import what is offered here only once somebody asks for it."""
+    if name != "MatrixFactorizationRecommender":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from recomart.models.explicit.facade import MatrixFactorizationRecommender
+
+    return MatrixFactorizationRecommender

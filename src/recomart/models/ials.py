@@ -15,10 +15,10 @@ from scipy.sparse import csr_array
 
 from recomart.errors import ArtefactError, NotFittedError
 from recomart.models import sparse
-from recomart.models.base import TopN, check_history
+from recomart.models.base import check_history
 from recomart.models.least_squares import Ridge, Side, first_vectors, solve
-from recomart.models.scorer import Scorer, row_blocks
-from recomart.models.selection import top_n
+from recomart.models.likeness import nearest_by_cosine
+from recomart.models.scorer import Scorer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from typing_extensions import Self
 
+    from recomart.models.base import TopN
     from recomart.models.interactions import Interactions
 
 
@@ -114,19 +115,7 @@ class IALS(Scorer["NDArray[np.float32]"]):
 
     def similar_items(self, items: NDArray[np.int32], n: int) -> TopN:
         """Rank by the cosine of the vectors; see `Recommender.similar_items`."""
-        vectors = self._side().vectors
-        norm = np.sqrt(np.square(vectors).sum(axis=1, keepdims=True))
-        directions = np.divide(vectors, norm, out=np.zeros_like(vectors), where=norm > 0)
-        top = TopN.empty(len(items), n)
-        for start, stop in row_blocks(len(items), len(vectors)):
-            asked = items[start:stop]
-            scores = directions[asked] @ directions.T
-            scores[:, self.unheard_] = -np.inf
-            scores[(asked < 0) | (norm[asked, 0] == 0)] = -np.inf
-            scores[np.arange(len(asked)), asked] = -np.inf
-            best = top_n(scores, n)
-            top.items[start:stop], top.scores[start:stop] = best.items, best.scores
-        return top
+        return nearest_by_cosine(self._side().vectors, items, n)
 
     def contributions(self, history: csr_array, item: int) -> NDArray[np.float32]:
         """Split the score as Hu, Koren and Volinsky do, section 5; sums to it exactly.

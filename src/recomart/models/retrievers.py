@@ -6,6 +6,8 @@ The cheapest first: where two are as good as each other, the one that stands fir
 from __future__ import annotations
 
 from recomart.models.cooccurrence import CoOccurrence, CoOccurrenceConfig
+from recomart.models.deep.twotower import TwoTower, TwoTowerConfig
+from recomart.models.explicit.positives import PositivesConfig
 from recomart.models.graphfilter import GraphFilter, GraphFilterConfig
 from recomart.models.ials import IALS, IALSConfig
 from recomart.models.itemknn import ItemKNN, ItemKNNConfig
@@ -13,6 +15,7 @@ from recomart.models.kinds import ModelKind
 from recomart.models.popularity import Popularity, PopularityConfig
 from recomart.models.rp3beta import RP3Beta, RP3BetaConfig
 from recomart.models.sessionknn import SessionKNN, SessionKNNConfig
+from recomart.models.svd import SVDRecommender
 from recomart.models.trending import Trending, TrendingConfig
 
 RETRIEVERS: dict[str, ModelKind] = {
@@ -23,5 +26,7 @@ RETRIEVERS: dict[str, ModelKind] = {
     "rp3beta": ModelKind(RP3Beta, RP3BetaConfig),
     "sessionknn": ModelKind(SessionKNN, SessionKNNConfig),
     "ials": ModelKind(IALS, IALSConfig),
+    "svd": ModelKind(SVDRecommender, PositivesConfig),
     "graphfilter": ModelKind(GraphFilter, GraphFilterConfig),
+    "twotower": ModelKind(TwoTower, TwoTowerConfig),
 }
