@@ -6,6 +6,7 @@ The cheapest first: where two are as good as each other, the one that stands fir
 from __future__ import annotations
 
 from recomart.models.cooccurrence import CoOccurrence, CoOccurrenceConfig
+from recomart.models.deep.sasrec import SASRec, SASRecConfig
 from recomart.models.deep.twotower import TwoTower, TwoTowerConfig
 from recomart.models.explicit.positives import PositivesConfig
 from recomart.models.graphfilter import GraphFilter, GraphFilterConfig
@@ -29,4 +30,5 @@ RETRIEVERS: dict[str, ModelKind] = {
     "svd": ModelKind(SVDRecommender, PositivesConfig),
     "graphfilter": ModelKind(GraphFilter, GraphFilterConfig),
     "twotower": ModelKind(TwoTower, TwoTowerConfig),
+    "sasrec": ModelKind(SASRec, SASRecConfig),
 }

@@ -96,12 +96,17 @@ class Sequences:
         starts = np.append(cuts, len(self.items)).astype(np.int64)
         return Sequences(self.items, self.occurred_us, starts, self.n_items)
 
+    def kept(self, kept: NDArray[np.bool_]) -> Sequences:
+        """Return some of the events, over the same rows."""
+        starts = np.searchsorted(self.rows[kept], np.arange(len(self) + 1)).astype(np.int64)
+        return Sequences(self.items[kept], self.occurred_us[kept], starts, self.n_items)
+
     def last(self, n: int) -> Sequences:
         """Keep the last `n` events of each row."""
         lengths = np.minimum(self.lengths, n)
-        kept = np.arange(len(self.items)) >= np.repeat(self.starts[1:] - lengths, self.lengths)
-        starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        return Sequences(self.items[kept], self.occurred_us[kept], starts, self.n_items)
+        return self.kept(
+            np.arange(len(self.items)) >= np.repeat(self.starts[1:] - lengths, self.lengths)
+        )
 
 
 @runtime_checkable

@@ -158,7 +158,7 @@ def test_arrays_that_do_not_fit_together_are_refused(changes):
 def test_a_batch_of_one_is_the_rule_of_the_paper():
     config = DescentConfig(embedding_size=2, learning_rate=0.1, regularisation=0.3)
     descent = Descent(config, np.array([0]), np.array([0]), (1, 1))
-    (x, b, _), (y, _, c) = (
+    (x, _b, _), (y, _, _c) = (
         np.split(side[0].copy(), [2, 3]) for side in (descent.users, descent.items)
     )
     descent.epoch(Samples(np.array([0]), np.array([0]), np.array([0.7], np.float32)))

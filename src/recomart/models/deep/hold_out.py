@@ -19,13 +19,15 @@ K = 20
 
 @dataclass(frozen=True)
 class HoldOut:
-    """The last item of some users, and what they did before.
+    """The last event of some users; where several happened last, one of them at random.
 
     users    int64, shape (n_users,): rows of the sequences
-    targets  int32, shape (n_users,)
+    events   int64, shape (n_users,): places in the sequences
+    targets  int32, shape (n_users,): their items
     """
 
     users: NDArray[np.int64]
+    events: NDArray[np.int64]
     targets: NDArray[np.int32]
 
     @classmethod
@@ -33,13 +35,17 @@ class HoldOut:
         """Draw users; none where nobody has enough events."""
         able = np.flatnonzero(sequences.lengths >= LEAST_EVENTS)
         n = min(MOST, max(int(SHARE * len(able)), min(len(able), 1)))
-        users = np.sort(np.random.default_rng(seed).choice(able, n, replace=False))
-        return cls(users, sequences.items[sequences.starts[users + 1] - 1])
+        rng = np.random.default_rng(seed)
+        users = np.sort(rng.choice(able, n, replace=False))
+        drawn = rng.random(len(sequences.items))
+        order = np.lexsort((drawn, sequences.occurred_us, sequences.rows))
+        events = order[sequences.starts[users + 1] - 1]
+        return cls(users, events, sequences.items[events])
 
     def kept(self, sequences: Sequences) -> NDArray[np.bool_]:
         """Tell which events of the sequences may be learned from."""
         kept = np.ones(len(sequences.items), dtype=bool)
-        kept[sequences.starts[self.users + 1] - 1] = False
+        kept[self.events] = False
         return kept
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -10,7 +10,6 @@ from torch import nn
 
 from recomart.models.deep.hold_out import HoldOut, ndcg_of_one
 from recomart.models.deep.training import Trainer, device
-from recomart.models.interactions import Interactions
 from recomart.models.sequences import Sequences
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
     from recomart.models.deep.twotower import TwoTowerConfig
+    from recomart.models.interactions import Interactions
 
 START = 0.1
 """Deviation of the first vectors."""
@@ -71,23 +71,28 @@ class TowerFit:
         kept = self.hold_out.kept(sequences)
         self.users, self.items = sequences.rows[kept], sequences.items[kept].astype(np.int64)
         self.starts = np.searchsorted(self.users, np.arange(len(sequences) + 1))
+        self.taken = sequences.histories()
         self.heard = np.bincount(sequences.items, minlength=self.n_items)
         content = interactions.content
         self.content = content if content is not None and content.nnz else None
         size = config.embedding_size
-        towers = {name: Tower(self.n_items, size, self.content) for name in ("pooled", "items")}
+        towers = {name: Tower(self.n_items, size, self.content) for name in ("history", "item")}
         self.module = nn.ModuleDict(towers).to(device())
         self.log_q = self._log_q()
 
     def run(self, folder: Path | None) -> None:
         """Train; nothing to learn from leaves the first vectors."""
         if len(self.items):
-            Trainer(self.module, self.config, self.losses, self.judge, self._meaning(), folder).run()
+            Trainer(
+                self.module, self.config, self.losses, self.judge, self._meaning(), folder
+            ).run()
 
     def losses(self, epoch: int) -> Iterator[torch.Tensor]:
         """Yield the loss of one batch of users after the other."""
         rng = np.random.default_rng([self.config.seed, epoch])
-        able = np.flatnonzero(np.diff(self.starts) > 1)  # one alone would predict itself from nothing
+        able = np.flatnonzero(
+            np.diff(self.starts) > 1
+        )  # one alone would predict itself from nothing
         for chosen in np.array_split(
             rng.permutation(able), max(1, len(able) // self.config.batch_size)
         ):
@@ -110,8 +115,8 @@ class TowerFit:
         """Return q and p / |p|; an item that nobody took has those of its content, or none."""
         everything = np.arange(self.n_items)
         found = []
-        for name in ("pooled", "items"):
-            tower = self.module[name]
+        for name in ("history", "item"):
+            tower = cast("Tower", self.module[name])
             vectors = tower(everything)
             unheard = torch.from_numpy(np.flatnonzero(self.heard == 0))
             if self.content is None:
@@ -124,40 +129,45 @@ class TowerFit:
         return found[0], unit
 
     def _loss(self, users: NDArray[np.int64], rng: np.random.Generator) -> torch.Tensor:
-        """Return the corrected softmax loss of all items of some users."""
+        """Return the corrected softmax loss of the hidden items of some users, given the others.
+
+        Every list of sampled items serves all hidden items of a user at once; what the user has
+        is never held against any of them.
+        """
         lengths = np.diff(self.starts)[users]
         rows = np.repeat(np.arange(len(users)), lengths)
         shift = self.starts[users] - (np.cumsum(lengths) - lengths)
-        targets = self.items[np.arange(lengths.sum()) + np.repeat(shift, lengths)]
-        place = device()
-        held = torch.from_numpy(rows).to(place)
-        own = self.module["pooled"](targets)
-        pooled = torch.zeros(len(users), own.shape[1], device=place).index_add_(0, held, own)
-        others = torch.from_numpy(lengths[rows] - 1.0).float().to(place)[:, None]
-        queries = (pooled[held] - own) * others**-self.config.pooling_exponent
-        queries = nn.functional.dropout(queries, self.config.dropout)
-        drawn = self._draw(targets, rng)
-        unit = nn.functional.normalize(self.module["items"](np.append(targets, drawn)), dim=1)
-        right, wrong = unit[: len(targets)], unit[len(targets) :]
-        return self._softmax(queries, right, wrong, targets, drawn)
-
-    def _softmax(
-        self,
-        queries: torch.Tensor,
-        right: torch.Tensor,
-        wrong: torch.Tensor,
-        targets: NDArray[np.int64],
-        drawn: NDArray[np.int64],
-    ) -> torch.Tensor:
-        heat = self.config.temperature
-        queries = nn.functional.normalize(queries, dim=1) / heat
+        items = self.items[np.arange(lengths.sum()) + np.repeat(shift, lengths)]
+        is_hidden = _hidden(rows, lengths, self.config.hidden_share, rng)
+        queries = self._queries(rows[~is_hidden], items[~is_hidden], len(users))
+        drawn = self._draw(items, rng)
+        unit = nn.functional.normalize(
+            self.module["item"](np.append(items[is_hidden], drawn)), dim=1
+        )
+        right, wrong = unit[: is_hidden.sum()], unit[is_hidden.sum() :]
         log_q = self.log_q.to(queries.device)
-        positive = (queries * right).sum(dim=1) - log_q[targets]
+        own = queries[torch.from_numpy(rows[is_hidden])]
+        positive = (own * right).sum(dim=1) - log_q[items[is_hidden]]
         negative = queries @ wrong.T - log_q[drawn][None, :]
-        same = torch.from_numpy(targets[:, None] == drawn[None, :]).to(queries.device)
-        negative = negative.masked_fill(same, -torch.inf)
-        logits = torch.cat([positive[:, None], negative], dim=1)
-        return (torch.logsumexp(logits, dim=1) - positive).mean()
+        negative[self._has(users, drawn)] = -torch.inf
+        against = torch.logsumexp(negative, dim=1)[torch.from_numpy(rows[is_hidden])]
+        return (torch.logaddexp(positive, against) - positive).mean()
+
+    def _queries(
+        self, rows: NDArray[np.int64], items: NDArray[np.int64], n_rows: int
+    ) -> torch.Tensor:
+        """Return the pooled vectors of histories, of length 1 over the temperature."""
+        vectors = self.module["history"](items)
+        pooled = torch.zeros(n_rows, vectors.shape[1], device=vectors.device)
+        pooled = pooled.index_add(0, torch.from_numpy(rows).to(vectors.device), vectors)
+        return nn.functional.normalize(pooled, dim=1) / self.config.temperature
+
+    def _has(
+        self, users: NDArray[np.int64], drawn: NDArray[np.int64]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return where the drawn items are the user's own, as rows and columns."""
+        rows, columns = self.taken[users][:, drawn].nonzero()
+        return torch.from_numpy(rows.astype(np.int64)), torch.from_numpy(columns.astype(np.int64))
 
     def _draw(self, targets: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
         """Draw items that are held against the right ones: half as they occur, half evenly."""
@@ -176,27 +186,29 @@ class TowerFit:
         return f"two towers {facts}"
 
 
+def _hidden(
+    rows: NDArray[np.int64], lengths: NDArray[np.int64], share: float, rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Hide about a share of each row's entries, at least one and never all."""
+    order = np.lexsort((rng.random(len(rows)), rows))
+    place = np.empty(len(rows), dtype=np.int64)
+    place[order] = np.arange(len(rows)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    n_hidden = np.clip(np.round(share * lengths), 1, lengths - 1)
+    hidden: NDArray[np.bool_] = place < n_hidden[rows]
+    return hidden
+
+
 def _distinct(sequences: Sequences) -> Sequences:
     """Keep each item of a row once, where it came last."""
     keys = sequences.rows * np.int64(max(sequences.n_items, 1)) + sequences.items
     _, last = np.unique(keys[::-1], return_index=True)
-    kept = np.sort(len(keys) - 1 - last)
-    starts = np.searchsorted(sequences.rows[kept], np.arange(len(sequences) + 1))
-    return Sequences(
-        sequences.items[kept],
-        sequences.occurred_us[kept],
-        starts.astype(np.int64),
-        sequences.n_items,
-    )
+    kept = np.zeros(len(keys), dtype=bool)
+    kept[len(keys) - 1 - last] = True
+    return sequences.kept(kept)
 
 
 def _before(sequences: Sequences, hold_out: HoldOut) -> Sequences:
-    """Return what the users of the hold-out did before their last event."""
-    lengths = sequences.lengths[hold_out.users] - 1
-    ends = np.cumsum(lengths)
-    shift = np.repeat(sequences.starts[hold_out.users] - (ends - lengths), lengths)
-    chosen = np.arange(int(ends[-1]) if len(ends) else 0) + shift
-    starts = np.concatenate([[0], ends]).astype(np.int64)
-    return Sequences(
-        sequences.items[chosen], sequences.occurred_us[chosen], starts, sequences.n_items
-    )
+    """Return what the users of the hold-out did beside the event that is held out."""
+    kept = sequences.kept(hold_out.kept(sequences) & np.isin(sequences.rows, hold_out.users))
+    starts = kept.starts[np.append(hold_out.users, len(sequences))]
+    return Sequences(kept.items, kept.occurred_us, starts, kept.n_items)

@@ -8,26 +8,24 @@ Neural Networks in Recommendations", WWW 2020.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import Field
-from scipy.sparse import csr_array
 
 from recomart.errors import ArtefactError, NotFittedError
 from recomart.models import sparse
 from recomart.models.base import check_history
-from recomart.models.deep.hold_out import HoldOut, ndcg_of_one
-from recomart.models.deep.training import DeepConfig, Trainer, torch_or_error
+from recomart.models.deep.training import DeepConfig, torch_or_error
 from recomart.models.likeness import nearest_by_cosine
 from recomart.models.scorer import Scorer
-from recomart.models.sequences import Sequences
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
+    from scipy.sparse import csr_array
     from typing_extensions import Self
 
     from recomart.models.base import TopN
@@ -41,7 +39,9 @@ class TwoTowerConfig(DeepConfig, frozen=True, extra="forbid"):
     pooling_exponent: float = Field(
         0.5, ge=0, le=1, description="a pooled history is divided by its length raised to it"
     )
-    dropout: float = Field(0.2, ge=0, lt=1, description="share of a pooled history that is hidden")
+    hidden_share: float = Field(
+        0.5, gt=0, lt=1, description="share of a history that is predicted from the rest of it"
+    )
 
 
 class TwoTower(Scorer["NDArray[np.float32]"]):
@@ -50,8 +50,8 @@ class TwoTower(Scorer["NDArray[np.float32]"]):
     q and p are vectors of an item's id, plus, where the content of items is known, of its
     features; so a history's content is the user's, and an item that nobody took has a vector by
     what it is. Trained by softmax over sampled items: half of them drawn as they occur, half
-    evenly, each corrected by the log of how often it is drawn; the right item is left out of the
-    history that is to predict it.
+    evenly, each corrected by the log of how often it is drawn; in each step a share of every
+    history is hidden, and predicted from the rest.
 
     Learned: `pooled_`, the q, and `items_`, the p / |p|: float32, shape (n_items, embedding_size);
     p is 0 for items of which nothing is known. No opinion on them, and for an empty history.
@@ -115,9 +115,7 @@ class TwoTower(Scorer["NDArray[np.float32]"]):
         return {"items": fitted.items_, "pooled": fitted.pooled_}
 
     @classmethod
-    def from_arrays(
-        cls, config: TwoTowerConfig, arrays: Mapping[str, NDArray[np.generic]]
-    ) -> Self:
+    def from_arrays(cls, config: TwoTowerConfig, arrays: Mapping[str, NDArray[np.generic]]) -> Self:
         """Make a fitted model again; see `Recommender.from_arrays`."""
         model = cls(config)
         model.items_, model.pooled_ = (
