@@ -36,9 +36,10 @@ ROWS_AT_ONCE = 1024
 class SVDRecommender(Scorer["NDArray[np.float32]"]):
     """Score ``mean + b_u + b_i + x_u . y_i``; weights above 0 count alike.
 
-    Learned: `items_`, float32, shape (n_items, embedding_size + 2): ``[y_i, 1, b_i]``, and `heard_`,
-    bool, shape (n_items,): which items somebody took. Users are not kept: a history of n items is folded in by the ridge regression that the descent amounts to
-    for a user whose items stay as they are, with m items in all and k negatives for each one taken,
+    Learned: `items_`, float32, shape (n_items, embedding_size + 2): ``[y_i, 1, b_i]``, and
+    `heard_`, bool, shape (n_items,): which items somebody took. Users are not kept: a history of n
+    items is folded in by the ridge regression that the descent amounts to for a user whose items
+    stay as they are, with m items that somebody took and k negatives for each one taken,
 
     ``sum_history (1 - s_ui)**2 + k n / m sum_items s_ui**2 + λ n (1 + k) (b_u**2 + |x_u|**2)``.
 
