@@ -2,8 +2,9 @@
 
     python -m benchmarks.ml100k      # a minute on 2 cores
 
-Reads `../shared/data/ml-100k/u.data`. Every model has its defaults; those of BPMF were chosen on a
-random fifth of the first training fold, and SVD's are those of Surprise (with 50 factors). Prints a
+Reads `../shared/data/ml-100k/u.data`. Every model has its defaults; the size of BPMF's vectors was
+chosen on a random fifth of the first training fold, and SVD's are those of Surprise, but for 50
+factors. Prints a
 table with target and met or missed; writes `benchmarks/results/ml100k.json`.
 """
 

@@ -12,7 +12,10 @@ def test_a_name_leads_to_a_model_and_back(name):
 
 
 def test_the_models_of_the_shop_are_known():
-    expected = "blend cooccurrence graphfilter ials itemknn popularity rp3beta svd trending"
+    expected = (
+        "blend content cooccurrence graphfilter ials itemknn popularity rp3beta sasrec sessionknn"
+        " svd trending twotower"
+    )
 
     assert sorted(MODELS) == expected.split()
 

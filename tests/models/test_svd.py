@@ -92,10 +92,13 @@ def test_it_finds_the_missing_item_of_a_taste():
     "arrays",
     [
         {},
-        {"items": np.ones((4, 3), np.float32)},
-        {"items": np.ones((4, 4), np.float64)},
-        {"items": np.zeros((4, 4), np.float32)},
-        {"items": np.full((4, 4), np.nan, np.float32)},
+        {"items": np.ones((4, 4), np.float32)},
+        {"items": np.ones((4, 4), np.float32), "heard": np.ones(3, bool)},
+        {"items": np.ones((4, 4), np.float32), "heard": np.ones(4, np.int32)},
+        {"items": np.ones((4, 3), np.float32), "heard": np.ones(4, bool)},
+        {"items": np.ones((4, 4), np.float64), "heard": np.ones(4, bool)},
+        {"items": np.zeros((4, 4), np.float32), "heard": np.ones(4, bool)},
+        {"items": np.full((4, 4), np.nan, np.float32), "heard": np.ones(4, bool)},
     ],
 )
 def test_vectors_that_do_not_fit_are_refused(arrays):

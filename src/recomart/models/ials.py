@@ -16,6 +16,7 @@ from scipy.sparse import csr_array
 from recomart.errors import ArtefactError, NotFittedError
 from recomart.models import sparse
 from recomart.models.base import check_history
+from recomart.models.content import mapped
 from recomart.models.least_squares import Ridge, Side, first_vectors, solve
 from recomart.models.likeness import nearest_by_cosine
 from recomart.models.scorer import Scorer
@@ -53,6 +54,9 @@ class IALSConfig(BaseModel, frozen=True, extra="forbid"):
     strength_exponent: float = Field(
         0.0, ge=0, le=1, description="weights are raised to it; 0 makes them binary"
     )
+    content_regularisation: float = Field(
+        1.0, gt=0, description="of the map from what an item is to its vector, for new items"
+    )
     seed: int = Field(0, ge=0, description="of the first item vectors")
 
 
@@ -68,9 +72,10 @@ class IALS(Scorer["NDArray[np.float32]"]):
 
     Learned: `items_`, float32, shape (n_items, embedding_size): the y, in the basis in which their
     Gramian is diagonal, and `spectrum_`, float32, shape (embedding_size,): α0 times that diagonal.
-    From them follows `unheard_`, the items that nobody took. Users are not kept: any history is
+    From them follows `unheard_`, the items without a vector. Users are not kept: any history is
     folded in, just as `fit` solves users.
-    No opinion for an empty history and for items that nobody took.
+    An item that nobody took has the vector that a linear map makes of its content, where that is
+    known. No opinion for an empty history and for items of which nothing is known.
     """
 
     items_: NDArray[np.float32]
@@ -97,6 +102,10 @@ class IALS(Scorer["NDArray[np.float32]"]):
             items = solve(by_item, Side.of(users, ridge))
         side = Side.of(items, ridge)
         self.items_, self.spectrum_ = side.vectors, side.spectrum
+        if interactions.content is not None:
+            heard = self.items_.any(axis=1)
+            ridge_of_map = config.content_regularisation
+            self.items_ = mapped(interactions.content, self.items_, heard, ridge_of_map)
         self.unheard_ = _unheard(self.items_)
         return self
 

@@ -5,6 +5,7 @@ The cheapest first: where two are as good as each other, the one that stands fir
 
 from __future__ import annotations
 
+from recomart.models.content import Content, ContentConfig
 from recomart.models.cooccurrence import CoOccurrence, CoOccurrenceConfig
 from recomart.models.deep.sasrec import SASRec, SASRecConfig
 from recomart.models.deep.twotower import TwoTower, TwoTowerConfig
@@ -23,6 +24,7 @@ RETRIEVERS: dict[str, ModelKind] = {
     "popularity": ModelKind(Popularity, PopularityConfig),
     "trending": ModelKind(Trending, TrendingConfig),
     "cooccurrence": ModelKind(CoOccurrence, CoOccurrenceConfig),
+    "content": ModelKind(Content, ContentConfig),
     "itemknn": ModelKind(ItemKNN, ItemKNNConfig),
     "rp3beta": ModelKind(RP3Beta, RP3BetaConfig),
     "sessionknn": ModelKind(SessionKNN, SessionKNNConfig),

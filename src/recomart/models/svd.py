@@ -36,9 +36,10 @@ ROWS_AT_ONCE = 1024
 class SVDRecommender(Scorer["NDArray[np.float32]"]):
     """Score ``mean + b_u + b_i + x_u . y_i``; weights above 0 count alike.
 
-    Learned: `items_`, float32, shape (n_items, embedding_size + 2): ``[y_i, 1, b_i]``. Users are
-    not kept: a history of n items is folded in by the ridge regression that the descent amounts to
-    for a user whose items stay as they are, with m items in all and k negatives for each one taken,
+    Learned: `items_`, float32, shape (n_items, embedding_size + 2): ``[y_i, 1, b_i]``, and
+    `heard_`, bool, shape (n_items,): which items somebody took. Users are not kept: a history of n
+    items is folded in by the ridge regression that the descent amounts to for a user whose items
+    stay as they are, with m items that somebody took and k negatives for each one taken,
 
     ``sum_history (1 - s_ui)**2 + k n / m sum_items s_ui**2 + λ n (1 + k) (b_u**2 + |x_u|**2)``.
 
@@ -47,6 +48,7 @@ class SVDRecommender(Scorer["NDArray[np.float32]"]):
     """
 
     items_: NDArray[np.float32]
+    heard_: NDArray[np.bool_]
 
     def __init__(self, config: PositivesConfig | None = None) -> None:
         self.config = config or PositivesConfig()
@@ -58,7 +60,9 @@ class SVDRecommender(Scorer["NDArray[np.float32]"]):
 
     def fit(self, interactions: Interactions) -> Self:
         """Descend; see `Recommender.fit`."""
-        self.items_ = learn_positives(interactions.weights, self.config).items[:-1]
+        taken = interactions.weights
+        self.items_ = learn_positives(taken, self.config).items[:-1]
+        self.heard_ = np.bincount(taken.indices, minlength=len(self.items_)) > 0
         return self
 
     def taste(self, history: csr_array) -> NDArray[np.float32]:
@@ -78,7 +82,7 @@ class SVDRecommender(Scorer["NDArray[np.float32]"]):
         """Multiply the vectors of users and items."""
         items = self._items()
         scores: NDArray[np.float32] = taste @ items.T + np.float32(self.config.mean)
-        scores[:, ~_heard(items)] = -np.inf
+        scores[:, ~self.heard_] = -np.inf
         return scores
 
     def similar_items(self, items: NDArray[np.int32], n: int) -> TopN:
@@ -98,23 +102,25 @@ class SVDRecommender(Scorer["NDArray[np.float32]"]):
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return the items; see `Recommender.arrays`."""
-        return {"items": self._items()}
+        return {"items": self._items(), "heard": self.heard_}
 
     @classmethod
     def from_arrays(
         cls, config: PositivesConfig, arrays: Mapping[str, NDArray[np.generic]]
     ) -> Self:
         """Make a fitted model again; see `Recommender.from_arrays`."""
-        items = np.asarray(arrays.get("items"))
+        items, heard = (np.asarray(arrays.get(name)) for name in ("items", "heard"))
         size = config.embedding_size + 2
         is_table = items.ndim == 2 and items.shape[1] == size and items.dtype == np.float32
-        if not is_table or not np.isfinite(items).all() or (items[:, -2] != 1).any():
+        fits = is_table and heard.shape == (len(items),) and heard.dtype == np.bool_
+        if not fits or not np.isfinite(items).all() or (items[:, -2] != 1).any():
             raise ArtefactError(
-                f"The array items does not hold finite float32 vectors of length {size}.",
+                f"The arrays items and heard are not finite float32 vectors of length {size}, and "
+                "which of them count.",
                 remedy="Fit the model again, or restore the artefact from a backup.",
             )
         model = cls(config)
-        model.items_ = items
+        model.items_, model.heard_ = items, heard
         return model
 
     def _equations(self, history: csr_array) -> tuple[Floats, Floats, Floats]:
@@ -123,9 +129,9 @@ class SVDRecommender(Scorer["NDArray[np.float32]"]):
         The left sides, shape (n_rows, size, size); the right sides of the entries alone, shape
         (n_rows, size); and what each entry adds to them for the negatives, shape (size,).
         """
-        config, heard = self.config, self._items()[_heard(self._items())].astype(np.float64)
+        config, items = self.config, self._items().astype(np.float64)
+        heard = items[self.heard_]
         n_items = max(len(heard), 1)
-        items = self._items().astype(np.float64)
         targets = 1 - config.mean - items[history.indices, -1]
         entries = csr_array((targets, history.indices, history.indptr), shape=history.shape)
         squares, sums = normal_equations(entries, items[:, :-1])
@@ -142,8 +148,3 @@ class SVDRecommender(Scorer["NDArray[np.float32]"]):
         if not hasattr(self, "items_"):
             raise NotFittedError(type(self).__name__)
         return self.items_
-
-
-def _heard(items: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Tell which items somebody took: the others have no bias."""
-    return np.asarray(items[:, -1] != 0)

@@ -94,7 +94,17 @@ class ModelSettings(Section):
     """What is trained. Hyper-parameters are checked by the model they belong to."""
 
     train: tuple[str, ...] = Field(
-        ("popularity", "trending", "cooccurrence", "itemknn", "rp3beta", "ials", "blend"),
+        (
+            "popularity",
+            "trending",
+            "cooccurrence",
+            "content",
+            "itemknn",
+            "rp3beta",
+            "sessionknn",
+            "ials",
+            "blend",
+        ),
         min_length=1,
         description="models to train and compare",
     )
@@ -115,7 +125,16 @@ class RankingSettings(Section):
     """Candidates, the ranker that orders them, and its confidence."""
 
     retrievers: tuple[str, ...] = Field(
-        ("popularity", "trending", "cooccurrence", "itemknn", "rp3beta", "ials"),
+        (
+            "popularity",
+            "trending",
+            "cooccurrence",
+            "content",
+            "itemknn",
+            "rp3beta",
+            "sessionknn",
+            "ials",
+        ),
         min_length=1,
         description="models that propose candidates; each must be in `models.train`",
     )

@@ -23,9 +23,8 @@ def table():
         *(("eve", item, value) for item, value in (("nail", 5.0), ("saw", 5.0))),
         *(("max", item, 3.0) for item in ("tea", "cup", "nail", "saw")),
     ]
-    return pa.table(
-        dict(zip(("user_id", "item_id", "rating"), zip(*rows, strict=True), strict=True))
-    )
+    users, items, values = zip(*rows, strict=True)
+    return pa.table({"user_id": users, "item_id": items, "rating": values})
 
 
 @pytest.fixture(scope="module", params=["rated", "taken"])
@@ -181,9 +180,8 @@ def test_what_save_did_not_write_is_refused(train):
 
 def test_offering_it_imports_nothing():
     script = "import sys, recomart; print(*sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, check=True, text=True
-    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, check=True, text=True)
 
     assert not {"numpy", "scipy", "pyarrow", "recomart.models"} & set(done.stdout.split())
     with pytest.raises(AttributeError, match="no attribute 'Oracle'"):

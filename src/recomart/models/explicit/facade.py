@@ -156,10 +156,8 @@ class MatrixFactorizationRecommender:
             arrays=describe(arrays),
             arrays_sha256=hashlib.sha256(packed).hexdigest(),
         )
-        return {
-            DESCRIPTION: (description.model_dump_json(indent=2) + "\n").encode(),
-            ARRAYS: packed,
-        }
+        text = description.model_dump_json(indent=2) + "\n"
+        return {DESCRIPTION: text.encode(), ARRAYS: packed}
 
     @classmethod
     def load(cls, files: Mapping[str, bytes]) -> Self:
