@@ -42,7 +42,8 @@ class Content(ItemToItem[ContentConfig]):
         """Compare all items; see `Recommender.fit`."""
         n_items = interactions.shape[1]
         found = interactions.content
-        content = csr_array((n_items, 0), dtype=np.float32) if found is None else telling(found)
+        nothing = csr_array(np.zeros((n_items, 1), dtype=np.float32))
+        content = telling(nothing if found is None else found)
         self.weights_ = nearest(content, csr_array(content.T.tocsr()), self.config.neighbours)
         return self
 
@@ -50,8 +51,8 @@ class Content(ItemToItem[ContentConfig]):
 def telling(content: csr_array) -> csr_array:
     """Return content without the features of more than `MOST_ITEMS` items."""
     n_items = np.bincount(content.indices, minlength=content.shape[1])
-    kept = csr_array(content.copy())
-    kept.data[n_items[kept.indices] > MOST_ITEMS] = 0
+    data = np.where(n_items[content.indices] > MOST_ITEMS, 0, content.data)
+    kept = csr_array((data, content.indices, content.indptr), shape=content.shape, copy=True)
     kept.eliminate_zeros()
     return kept
 

@@ -103,7 +103,7 @@ class IALS(Scorer["NDArray[np.float32]"]):
         side = Side.of(items, ridge)
         self.items_, self.spectrum_ = side.vectors, side.spectrum
         if interactions.content is not None:
-            heard = self.items_.any(axis=1)
+            heard = np.asarray(self.items_.any(axis=1))
             ridge_of_map = config.content_regularisation
             self.items_ = mapped(interactions.content, self.items_, heard, ridge_of_map)
         self.unheard_ = _unheard(self.items_)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from recomart.models.content import Content, ContentConfig
 from recomart.models.cooccurrence import CoOccurrence, CoOccurrenceConfig
-from recomart.models.deep.sasrec import SASRec, SASRecConfig
-from recomart.models.deep.twotower import TwoTower, TwoTowerConfig
+from recomart.models.deep.configs import SASRecConfig, TwoTowerConfig
+from recomart.models.deep.sasrec import SASRec
+from recomart.models.deep.twotower import TwoTower
 from recomart.models.explicit.positives import PositivesConfig
 from recomart.models.graphfilter import GraphFilter, GraphFilterConfig
 from recomart.models.ials import IALS, IALSConfig

@@ -90,21 +90,17 @@ class FeatureSettings(Section):
     )
 
 
+RETRIEVERS = (
+    *("popularity", "trending", "cooccurrence", "content"),
+    *("itemknn", "rp3beta", "sessionknn", "ials"),
+)
+
+
 class ModelSettings(Section):
     """What is trained. Hyper-parameters are checked by the model they belong to."""
 
     train: tuple[str, ...] = Field(
-        (
-            "popularity",
-            "trending",
-            "cooccurrence",
-            "content",
-            "itemknn",
-            "rp3beta",
-            "sessionknn",
-            "ials",
-            "blend",
-        ),
+        (*RETRIEVERS, "blend"),
         min_length=1,
         description="models to train and compare",
     )
@@ -125,16 +121,7 @@ class RankingSettings(Section):
     """Candidates, the ranker that orders them, and its confidence."""
 
     retrievers: tuple[str, ...] = Field(
-        (
-            "popularity",
-            "trending",
-            "cooccurrence",
-            "content",
-            "itemknn",
-            "rp3beta",
-            "sessionknn",
-            "ials",
-        ),
+        RETRIEVERS,
         min_length=1,
         description="models that propose candidates; each must be in `models.train`",
     )

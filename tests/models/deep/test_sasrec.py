@@ -9,7 +9,8 @@ import pytest
 from recomart.errors import ArtefactError, MissingExtraError, SettingsError
 from recomart.models import Interactions
 from recomart.models.artefact import load, save
-from recomart.models.deep.sasrec import SASRec, SASRecConfig, shapes
+from recomart.models.deep.configs import SASRecConfig, shapes
+from recomart.models.deep.sasrec import SASRec
 from recomart.models.registry import model_kind
 from recomart.models.sequences import Sequences
 from recomart.testing.recommenders import RecommenderTests

@@ -8,7 +8,8 @@ from recomart.errors import ArtefactError, MissingExtraError
 from recomart.models import Interactions
 from recomart.models.artefact import load, save
 from recomart.models.deep import training
-from recomart.models.deep.twotower import TwoTower, TwoTowerConfig
+from recomart.models.deep.configs import TwoTowerConfig
+from recomart.models.deep.twotower import TwoTower
 from recomart.testing.recommenders import RecommenderTests
 
 pytestmark = pytest.mark.usefixtures("pandas_allowed")  # torch looks for it

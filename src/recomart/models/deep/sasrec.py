@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import Field, model_validator
 
 from recomart.errors import ArtefactError, NotFittedError
-from recomart.models.deep.training import DeepConfig, torch_or_error
+from recomart.models.deep.configs import EPSILON, ROWS_AT_ONCE, SASRecConfig, shapes
+from recomart.models.deep.training import torch_or_error
 from recomart.models.deep.twotower import as_vectors
 from recomart.models.likeness import nearest_by_cosine
 from recomart.models.sequences import SequenceScorer
@@ -28,29 +28,6 @@ if TYPE_CHECKING:
     from recomart.models.base import TopN
     from recomart.models.interactions import Interactions
     from recomart.models.sequences import Sequences
-
-ROWS_AT_ONCE = 256
-"""Sequences that go through the transformer together."""
-EPSILON = 1e-5
-"""Of layer normalisation."""
-
-
-class SASRecConfig(DeepConfig, frozen=True, extra="forbid"):
-    """Hyper-parameters of `SASRec`."""
-
-    learning_rate: float = Field(0.001, gt=0, description="of Adam")
-    batch_size: int = Field(128, gt=0, description="sequences of one step")
-    negatives: int = Field(512, ge=256, description="sampled items that the right one is held to")
-    blocks: int = Field(2, gt=0, description="transformer blocks")
-    heads: int = Field(2, gt=0, description="attention heads; they share `embedding_size`")
-    last_events: int = Field(50, gt=1, description="events of a history that are read")
-    dropout: float = Field(0.2, ge=0, lt=1, description="share of values hidden in training")
-
-    @model_validator(mode="after")
-    def _heads_fit(self) -> Self:
-        if self.embedding_size % self.heads:
-            raise ValueError("heads must divide embedding_size")
-        return self
 
 
 class SASRec(SequenceScorer):
@@ -176,29 +153,6 @@ class SASRec(SequenceScorer):
         if not hasattr(self, "weights_"):
             raise NotFittedError(type(self).__name__)
         return self.weights_
-
-
-def shapes(config: SASRecConfig) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of all weights but the items'."""
-    size = config.embedding_size
-    found: dict[str, tuple[int, ...]] = {"positions": (config.last_events, size)}
-    for block in range(config.blocks):
-        at = f"block{block}."
-        found |= {
-            f"{at}mix": (3 * size, size),
-            f"{at}mix_bias": (3 * size,),
-            f"{at}join": (size, size),
-            f"{at}join_bias": (size,),
-            f"{at}inner": (4 * size, size),
-            f"{at}inner_bias": (4 * size,),
-            f"{at}outer": (size, 4 * size),
-            f"{at}outer_bias": (size,),
-            f"{at}norm1.scale": (size,),
-            f"{at}norm1.shift": (size,),
-            f"{at}norm2.scale": (size,),
-            f"{at}norm2.shift": (size,),
-        }
-    return found | {"norm.scale": (size,), "norm.shift": (size,)}
 
 
 def _is_finite(array: NDArray[np.generic]) -> bool:

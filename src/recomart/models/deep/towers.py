@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_array
 
-    from recomart.models.deep.twotower import TwoTowerConfig
+    from recomart.models.deep.configs import TwoTowerConfig
     from recomart.models.interactions import Interactions
 
 START = 0.1

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel, Field
 
 from recomart.errors import ArtefactError, MissingExtraError
 from recomart.models.npz import pack
@@ -23,20 +22,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from recomart.models.deep.configs import DeepConfig
+
 CHECKPOINT = "checkpoint.npz"
-
-
-class DeepConfig(BaseModel, frozen=True, extra="forbid"):
-    """Hyper-parameters of every model that PyTorch fits."""
-
-    embedding_size: int = Field(64, gt=0, description="length of a vector")
-    epochs: int = Field(60, gt=0, description="passes over the data at most")
-    patience: int = Field(4, gt=0, description="epochs without a better hold-out before it stops")
-    learning_rate: float = Field(0.003, gt=0, description="of Adam")
-    regularisation: float = Field(0.0, ge=0, description="weight decay of Adam")
-    batch_size: int = Field(512, gt=0, description="histories of one step")
-    negatives: int = Field(1024, gt=0, description="sampled items that the right one is held to")
-    seed: int = Field(0, ge=0, description="of the first vectors and of every draw")
 
 
 @dataclass

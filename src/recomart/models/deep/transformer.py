@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.nn.functional import dropout, layer_norm, linear, scaled_dot_product_attention
 
+from recomart.models.deep.configs import EPSILON, ROWS_AT_ONCE, shapes
 from recomart.models.deep.hold_out import HoldOut, ndcg_of_one
-from recomart.models.deep.sasrec import EPSILON, ROWS_AT_ONCE, shapes
 from recomart.models.deep.training import Trainer, device
 from recomart.models.sequences import Sequences
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from recomart.models.deep.sasrec import SASRecConfig
+    from recomart.models.deep.configs import SASRecConfig
     from recomart.models.interactions import Interactions
 
 START = 0.02

@@ -11,12 +11,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import Field
 
 from recomart.errors import ArtefactError, NotFittedError
 from recomart.models import sparse
 from recomart.models.base import check_history
-from recomart.models.deep.training import DeepConfig, torch_or_error
+from recomart.models.deep.configs import TwoTowerConfig
+from recomart.models.deep.training import torch_or_error
 from recomart.models.likeness import nearest_by_cosine
 from recomart.models.scorer import Scorer
 
@@ -30,18 +30,6 @@ if TYPE_CHECKING:
 
     from recomart.models.base import TopN
     from recomart.models.interactions import Interactions
-
-
-class TwoTowerConfig(DeepConfig, frozen=True, extra="forbid"):
-    """Hyper-parameters of `TwoTower`."""
-
-    temperature: float = Field(0.1, gt=0, description="scores are divided by it in training")
-    pooling_exponent: float = Field(
-        0.5, ge=0, le=1, description="a pooled history is divided by its length raised to it"
-    )
-    hidden_share: float = Field(
-        0.5, gt=0, lt=1, description="share of a history that is predicted from the rest of it"
-    )
 
 
 class TwoTower(Scorer["NDArray[np.float32]"]):
