@@ -7,17 +7,18 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --quiet --require-hashes
 CANDIDATES := python3.13 python3.12 python3.11 python3.10 python3 python
+TORCH := 2.13.0
 # Say another Python with: make PYTHON=/path/to/python …
 PYTHON ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench setup lock clean
+.PHONY: help demo test check bench bench-models setup lock clean
 
 help: ## Say what there is to make
 	@echo "make WORD, where WORD is one of"
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1  \2/p' $(MAKEFILE_LIST) | awk '{ $$1 = sprintf("%-7s", $$1); print "  " $$0 }'
 
-demo: $(VENV)/core.stamp ## Build a shop, check it, learn from it, recommend; two minutes, no network
+demo: $(VENV)/rank.stamp ## Build a shop, check it, learn from it, recommend; two minutes, no network
 	$(BIN)/recomart demo
 
 test: $(VENV)/dev.stamp ## Run the tests and measure what they cover
@@ -35,6 +36,9 @@ check: $(VENV)/dev.stamp ## Lint, format, types, layers, sizes, dead code
 
 bench: $(VENV)/bench.stamp ## Measure speed, memory and quality beside peers; writes benchmarks/results
 	$(BIN)/python benchmarks/run.py
+
+bench-models: $(VENV)/bench.stamp $(VENV)/dev.stamp ## Measure the models beside the published figures
+	$(BIN)/python benchmarks/run.py models
 
 setup: $(VENV)/dev.stamp ## Make .venv with RecoMart and the tools, and nothing more
 
@@ -67,8 +71,14 @@ $(VENV)/core.stamp: requirements/core.txt pyproject.toml | $(VENV)/made.stamp
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+$(VENV)/rank.stamp: requirements/rank.txt $(VENV)/core.stamp
+	$(INSTALL) -r requirements/rank.txt
+	@touch $@
+
+# torch is not locked: whoever has a GPU, or no room for one, chooses a build of it.
 $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/core.stamp
 	$(INSTALL) -r requirements/dev.txt
+	$(PIP) install --quiet 'torch==$(TORCH)'
 	@touch $@
 
 $(VENV)/bench.stamp: requirements/bench.txt $(VENV)/core.stamp

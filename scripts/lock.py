@@ -17,10 +17,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 LOCKS = {
     "core": ["--group", "build"],
+    "rank": ["--extra", "rank", "--constraint", "requirements/core.txt"],  # what a demo shows
     "dev": [
         *("--group", "dev", "--constraint", "requirements/core.txt"),
         *("--extra", "postgres", "--extra", "redis", "--extra", "spark"),  # tests use them all
-        *("--extra", "rank"),
+        *("--extra", "rank", "--extra", "tune"),
     ],
     "bench": ["--extra", "bench", "--constraint", "requirements/core.txt"],
 }

@@ -16,7 +16,7 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parents[1]
-LOCKS = ("core", "dev", "bench")
+LOCKS = ("core", "rank", "dev", "bench")
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 
 
@@ -43,11 +43,12 @@ def wanted():
     """What pyproject.toml asks for, lock by lock."""
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     core = pyproject["project"]["dependencies"]
-    groups = pyproject["dependency-groups"]
+    groups, extras = pyproject["dependency-groups"], pyproject["project"]["optional-dependencies"]
     return {
         "core": core + groups["build"],
-        "dev": core + groups["dev"],
-        "bench": core + pyproject["project"]["optional-dependencies"]["bench"],
+        "rank": core + extras["rank"],
+        "dev": core + groups["dev"] + extras["rank"] + extras["tune"],
+        "bench": core + extras["bench"],
     }
 
 

@@ -18,6 +18,7 @@ from recomart.cli.features import features
 from recomart.cli.look import doctor, report, status
 from recomart.cli.quarantine import quarantine
 from recomart.cli.start import config, demo, init
+from recomart.cli.tune import tune
 from recomart.cli.work import STAGE_COMMANDS, run
 from recomart.errors import RecomartError
 
@@ -53,7 +54,7 @@ def recomart(
 
 ASK = (recommend, similar, session, bundle)
 
-for command in (init, demo, run, *STAGE_COMMANDS, *ASK, report, status, doctor):
+for command in (init, demo, run, *STAGE_COMMANDS, *ASK, tune, report, status, doctor):
     recomart.add_command(command)
 recomart.add_command(features)
 recomart.add_command(quarantine)

@@ -20,7 +20,7 @@ class DeepConfig(BaseModel, frozen=True, extra="forbid"):
 
     embedding_size: int = Field(64, gt=0, description="length of a vector")
     epochs: int = Field(60, gt=0, description="passes over the data at most")
-    patience: int = Field(4, gt=0, description="epochs without a better hold-out before it stops")
+    patience: int = Field(6, gt=0, description="epochs without a better hold-out before it stops")
     learning_rate: float = Field(0.003, gt=0, description="of Adam")
     regularisation: float = Field(0.0, ge=0, description="weight decay of Adam")
     batch_size: int = Field(512, gt=0, description="histories of one step")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from recomart.models.sequences import Sequences
 
-SHARE, MOST, LEAST_EVENTS = 0.1, 2_000, 3
+SHARE, MOST, LEAST_EVENTS = 0.2, 6_000, 3
 """Users held out: a share of those with so many events, at most so many."""
 K = 20
 
