@@ -62,7 +62,7 @@ def test_each_pair_finds_what_is_known_of_its_user_item_and_category(knowledge):
 
 
 def test_an_item_without_a_category_has_no_key_of_one():
-    keys = keys_of(np.array([1]), np.array([2]), CATEGORIES)
+    keys = keys_of(np.array([1]), np.array([2]), CATEGORIES, 2)
 
     assert keys[USER_CATEGORY].tolist() == [-1]
     assert keys[USER_ITEM].tolist() == [5]

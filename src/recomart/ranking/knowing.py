@@ -86,7 +86,8 @@ class Knowing:
         """
         users, history = question.users.astype(np.int64), question.history
         met = np.repeat(users, np.diff(history.indptr)), history.indices.astype(np.int64)
-        keys = keys_of(*met, content.categories)
+        span = category_span(content.categories)
+        keys = keys_of(*met, content.categories, span)
         asked = {
             USER: np.unique(users),
             ITEM: np.arange(len(content.categories), dtype=np.int64),

@@ -7,6 +7,7 @@ of candidates is put together by look-ups.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,6 +45,11 @@ class View:
     keys: NDArray[np.int64]
     values: NDArray[np.float32]
 
+    @cached_property
+    def is_whole(self) -> bool:
+        """Whether the keys are 0, 1, 2 … without a gap."""
+        return bool(self.keys[0] == 0 and self.keys[-1] == len(self.keys) - 1)
+
     @classmethod
     def of(
         cls,
@@ -62,6 +68,8 @@ class View:
         """Return a row for each key, NaN where it is not there."""
         if not len(self.keys):
             return np.full((len(keys), len(self.names)), np.nan, dtype=np.float32)
+        if self.is_whole:
+            return self.values[np.minimum(keys, len(self.keys))]  # -1, no key, is nobody, too
         place = np.searchsorted(self.keys, keys).clip(max=len(self.keys) - 1)
         return self.values[np.where(self.keys[place] == keys, place, len(self.keys))]
 
@@ -73,32 +81,47 @@ class Knowledge:
     views: tuple[View, ...]
     categories: NDArray[np.int32]
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Columns of `rows`."""
         return (*(name for view in self.views for name in view.names), RELATIVE_PRICE)
 
+    @cached_property
+    def span(self) -> int:
+        """Number of categories; see `keys_of`."""
+        return category_span(self.categories)
+
+    @cached_property
+    def _prices(self) -> tuple[int, ...]:
+        """Return where `PRICES` stand; nowhere if one of them is not there."""
+        if not all(name in self.names for name in PRICES):
+            return ()
+        return tuple(self.names.index(name) for name in PRICES)
+
     def rows(self, users: NDArray[np.integer], items: NDArray[np.integer]) -> NDArray[np.float32]:
         """Return what is known of pairs of user and item: float32, shape (n_pairs, n_columns)."""
-        keys = keys_of(users.astype(np.int64), items.astype(np.int64), self.categories)
+        keys = keys_of(users.astype(np.int64), items.astype(np.int64), self.categories, self.span)
         found = np.full((len(users), len(self.names)), np.nan, dtype=np.float32)
         start = 0
         for view in self.views:
             stop = start + len(view.names)
             found[:, start:stop] = view.at(keys[view.by])
             start = stop
-        if all(name in self.names for name in PRICES):
-            price, usual = (found[:, self.names.index(name)] for name in PRICES)
-            found[:, -1] = np.divide(price, usual, out=found[:, -1], where=usual > 0)
+        if self._prices:
+            price, usual = (found[:, place] for place in self._prices)
+            np.divide(price, usual, out=found[:, -1], where=usual > 0)
         return found
 
 
 def keys_of(
-    users: NDArray[np.int64], items: NDArray[np.int64], categories: NDArray[np.int32]
+    users: NDArray[np.int64], items: NDArray[np.int64], categories: NDArray[np.int32], span: int
 ) -> dict[tuple[str, ...], NDArray[np.int64]]:
-    """Return the number of each pair under each join key; -1 where the item has no category."""
+    """Return the number of each pair under each join key; -1 where the item has no category.
+
+    span  `category_span` of the categories
+    """
     of_item = categories[items].astype(np.int64)
-    of_both = users * category_span(categories) + of_item
+    of_both = users * span + of_item
     return {
         USER: users,
         ITEM: items,

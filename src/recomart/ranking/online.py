@@ -19,6 +19,7 @@ from recomart.ranking.knowledge import (
     USER_ITEM,
     Knowledge,
     View,
+    category_span,
     keys_of,
 )
 
@@ -63,6 +64,7 @@ class OnlineKnowing:
         self.online = online
         self.shop = shop
         self._by = by
+        self._span = category_span(shop.codes)
         self._columns = views_in(columns, by)
         ids: dict[tuple[str, ...], pa.Array | pa.ChunkedArray] = {
             ITEM: shop.items["item_id"],
@@ -78,7 +80,7 @@ class OnlineKnowing:
         """Return what is known of a user with everything; see `Knowing.at`."""
         met = history.weights.indices.astype(np.int64)
         users = np.full(len(met), history.row, dtype=np.int64)
-        keys = keys_of(users, met, self.shop.codes)
+        keys = keys_of(users, met, self.shop.codes, self._span)
         asked: dict[tuple[str, ...], tuple[NDArray[np.int64], list[tuple[str, ...]]]] = {
             ("user_id",): (np.array([history.row]), [(user_id,)]),
             USER_CATEGORY: self._pairs(
