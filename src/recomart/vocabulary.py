@@ -107,7 +107,7 @@ _LAYER_BY_NAME = {
     **dict.fromkeys(
         ("events", "item_history", "catalogue", "categories", "exploration"), "prepared"
     ),
-    **dict.fromkeys(("evaluation", "encoders", "champion", "id_map", "candidates"), "models"),
+    **dict.fromkeys(("evaluation", "encoders", "champion", "id_map", "ranker"), "models"),
 }
 
 

@@ -48,7 +48,7 @@ def npy(array, **options):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_every_registered_model_comes_back_with_its_own_configuration(name):
+def test_every_registered_model_comes_back_with_its_own_configuration(name, pandas_allowed):
     model = MODELS[name].make().fit(Interactions.from_weights(SHOP))
 
     loaded = load(save(model))

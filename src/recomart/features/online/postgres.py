@@ -30,6 +30,8 @@ COMMENT ON TABLE {SCHEMA}.state IS 'the current generation of each feature view'
 COMMENT ON TABLE {SCHEMA}.making IS 'generations in the making, and how far they are';
 """
 LOCK = 7_253_002
+TRIES = 5
+"""Times that a read looks for a generation that is replaced under its hands."""
 CONNECT_S, ANSWER_S = 3, 30
 Found = TypeVar("Found")
 
@@ -159,14 +161,15 @@ class PostgresStore:
 
     def _again(self, read: Callable[[Connection], Found]) -> Found:
         """Read; again on a new connection if ours was lost, or if the generation went."""
-        try:
-            return read(self._con())
-        except self._psycopg.errors.UndefinedTable:
-            return read(self._con())
-        except self._psycopg.OperationalError:
-            if not self._threads.mine().closed:
-                raise
-            return read(self._con())
+        for _ in range(TRIES):
+            try:
+                return read(self._con())
+            except self._psycopg.errors.UndefinedTable:  # noqa: PERF203 -- that is what may happen
+                continue  # the generation that was looked up is gone: look again
+            except self._psycopg.OperationalError:
+                if not self._threads.mine().closed:
+                    raise
+        return read(self._con())
 
     def _con(self) -> Connection:
         con = self._threads.mine()
