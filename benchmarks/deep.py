@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ML100K = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "ml-100k" / "u.data"
-TWO_TOWERS = TwoTowerConfig(epochs=100)
+TWO_TOWERS = TwoTowerConfig(epochs=40, negatives=4096)
 TARGET = (0.175, 0.147)
 BESIDE = ("popularity", "rp3beta", "ials", "sessionknn", "sasrec")
 CUT = 10

@@ -9,14 +9,14 @@ from recomart.models import Interactions
 from recomart.models import content as content_module
 from recomart.models.content import Content, mapped
 from recomart.models.ials import IALS, IALSConfig
-from recomart.testing.recommenders import RecommenderTests, random_shop
+from recomart.testing.recommenders import ExactRecommenderTests, random_shop
 
 # mug, cup, new cup; pen, pencil, new pen; and a thing of which nothing is known
 KINDS = csr_array(np.repeat(np.eye(2, dtype=np.float32), 3, axis=0)[[0, 1, 2, 3, 4, 5, 5]])
 WEIGHTS = csr_array(np.array([[1, 1, 0, 0, 0, 0, 0], [0, 0, 0, 1, 1, 0, 0]] * 5, dtype=np.float32))
 
 
-class TestContent(RecommenderTests):
+class TestContent(ExactRecommenderTests):
     def make(self):
         return Content()
 

@@ -5,18 +5,18 @@ import pytest
 
 from recomart.models import Interactions
 from recomart.models.cooccurrence import CoOccurrence, CoOccurrenceConfig
-from recomart.testing.recommenders import RecommenderTests
+from recomart.testing.recommenders import ExactRecommenderTests
 from recomart.vocabulary import DAY_US
 
 MUG, PEN, HAT, CAP = range(4)
 
 
-class TestCoOccurrence(RecommenderTests):
+class TestCoOccurrence(ExactRecommenderTests):
     def make(self):
         return CoOccurrence()
 
 
-class TestCoOccurrenceByDay(RecommenderTests):
+class TestCoOccurrenceByDay(ExactRecommenderTests):
     def make(self):
         return CoOccurrence(CoOccurrenceConfig(basket="day", similarity="lift"))
 

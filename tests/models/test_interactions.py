@@ -81,3 +81,11 @@ def test_weights_without_time_are_one_event_each_and_all_happen_now():
     assert interactions.strengths.tolist() == [2.0, 3.0]
     assert interactions.occurred_us.tolist() == [0, 0]
     assert interactions.now_us == 0
+
+
+@pytest.mark.parametrize("strength", [np.nan, np.inf])
+def test_a_strength_that_is_no_number_is_refused(strength):
+    with pytest.raises(BadInputError, match="no number"):
+        Interactions.from_events(
+            np.array([0]), np.array([0]), np.array([strength]), np.array([0]), shape=(1, 1)
+        )

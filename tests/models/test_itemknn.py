@@ -5,17 +5,17 @@ import pytest
 
 from recomart.models import Interactions
 from recomart.models.itemknn import ItemKNN, ItemKNNConfig
-from recomart.testing.recommenders import RecommenderTests, random_shop
+from recomart.testing.recommenders import ExactRecommenderTests, random_shop
 
 MUG, PEN, HAT, CAP = range(4)
 
 
-class TestItemKNN(RecommenderTests):
+class TestItemKNN(ExactRecommenderTests):
     def make(self):
         return ItemKNN()
 
 
-class TestItemKNNWithBM25(RecommenderTests):
+class TestItemKNNWithBM25(ExactRecommenderTests):
     def make(self):
         return ItemKNN(ItemKNNConfig(weighting="bm25", shrinkage=10.0))
 

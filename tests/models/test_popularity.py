@@ -6,14 +6,14 @@ from scipy.sparse import csr_array
 
 from recomart.models import Interactions
 from recomart.models.popularity import Popularity, PopularityConfig
-from recomart.testing.recommenders import RecommenderTests
+from recomart.testing.recommenders import ExactRecommenderTests
 from recomart.vocabulary import DAY_US
 
 ANN, BOB, EVE = 0, 1, 2
 MUG, PEN, HAT = 0, 1, 2
 
 
-class TestPopularity(RecommenderTests):
+class TestPopularity(ExactRecommenderTests):
     def make(self):
         return Popularity()
 

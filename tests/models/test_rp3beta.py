@@ -6,12 +6,12 @@ from scipy.sparse import csr_array
 
 from recomart.models import Interactions
 from recomart.models.rp3beta import RP3Beta, RP3BetaConfig
-from recomart.testing.recommenders import RecommenderTests, random_shop
+from recomart.testing.recommenders import ExactRecommenderTests, random_shop
 
 MUG, PEN, HAT, CAP = range(4)
 
 
-class TestRP3Beta(RecommenderTests):
+class TestRP3Beta(ExactRecommenderTests):
     def make(self):
         return RP3Beta()
 

@@ -9,13 +9,13 @@ from recomart.errors import ArtefactError, BadInputError
 from recomart.models.interactions import Interactions
 from recomart.models.sequences import Sequences
 from recomart.models.sessionknn import SessionKNN, SessionKNNConfig
-from recomart.testing.recommenders import RecommenderTests
+from recomart.testing.recommenders import ExactRecommenderTests
 from recomart.vocabulary import DAY_US, HOUR_US, MINUTE_US
 
 N_ITEMS = 5
 
 
-class TestSessionKNN(RecommenderTests):
+class TestSessionKNN(ExactRecommenderTests):
     def make(self):
         return SessionKNN()
 

@@ -4,13 +4,13 @@ import numpy as np
 
 from recomart.models import Interactions
 from recomart.models.trending import Trending, TrendingConfig
-from recomart.testing.recommenders import RecommenderTests
+from recomart.testing.recommenders import ExactRecommenderTests
 from recomart.vocabulary import DAY_US
 
 MUG, PEN, HAT = 0, 1, 2
 
 
-class TestTrending(RecommenderTests):
+class TestTrending(ExactRecommenderTests):
     def make(self):
         return Trending()
 

@@ -57,7 +57,8 @@ class Interactions:
     ) -> Self:
         """Sum events, given in any order, into weights; `now_us` is the last event if not given.
 
-        Raises BadInputError if an event lies after `now_us` or outside `shape`.
+        Raises BadInputError if an event lies after `now_us` or outside `shape`, or if its strength
+        is no number.
         """
         order = np.argsort(occurred_us, kind="stable")
         users, items = users[order].astype(np.int32), items[order].astype(np.int32)
@@ -65,6 +66,11 @@ class Interactions:
         last = int(occurred_us[-1]) if len(occurred_us) else 0
         now_us = last if now_us is None else now_us
         _check_events(users, items, shape, last, now_us)
+        if not np.isfinite(strengths).all():
+            raise BadInputError(
+                "An event has a strength that is no number.",
+                remedy="Look at `preparation.strengths`, or at what gives the strengths.",
+            )
         weights = csr_array((strengths, (users, items)), shape=shape)
         weights.sum_duplicates()
         weights.data[weights.data <= 0] = 0

@@ -228,3 +228,54 @@ class RecommenderTests:
         top = self.make().fit(Interactions.from_weights(empty)).recommend(empty, n=5)
 
         assert top.items.shape == (3, 5)
+
+    @pytest.mark.parametrize("shape", [(1, 1), (1, 4), (4, 1)])
+    def test_learns_from_one_user_or_one_item(self, shape: tuple[int, int]) -> None:
+        """Hardly anything is known: it fits, and answers without an error or a NaN score."""
+        shop = csr_array(np.ones(shape, dtype=np.float32))
+        model = self.make().fit(Interactions.from_weights(shop))
+        top = model.recommend(shop, n=3, exclude_seen=False)
+
+        assert not np.isnan(top.scores[top.items >= 0]).any()
+
+    def test_learns_the_same_from_what_is_said_twice(self, shop: csr_array) -> None:
+        """Repeats of one event, and events that were all taken back, are no fault."""
+        users, items = (part.astype(np.int32) for part in shop.nonzero())
+        for strengths in (np.ones(2 * len(users)), -np.ones(2 * len(users))):
+            interactions = Interactions.from_events(
+                np.tile(users, 2),
+                np.tile(items, 2),
+                strengths,
+                np.zeros(2 * len(users), dtype=np.int64),
+                shape=(N_USERS, N_ITEMS),
+            )
+            top = self.make().fit(interactions).recommend(shop, n=5)
+
+            assert not np.isnan(top.scores[top.items >= 0]).any()
+
+    def test_has_nothing_left_for_somebody_who_has_everything(self, fitted: Recommender) -> None:
+        """A history of all items, seen ones left out, is answered by padding."""
+        everything = csr_array(np.ones((1, N_ITEMS), dtype=np.float32))
+
+        assert (fitted.recommend(everything, n=5).items == -1).all()
+
+    def test_a_weight_that_is_no_number_is_refused(self, fitted: Recommender) -> None:
+        """NaN is no weight."""
+        with pytest.raises(BadInputError):
+            fitted.recommend(csr_array(([np.nan], ([0], [0])), shape=(1, N_ITEMS)), n=5)
+
+
+class ExactRecommenderTests(RecommenderTests):
+    """For models that draw nothing at random: what users and items are called changes nothing."""
+
+    def test_other_ids_of_users_and_items_change_nothing(self, shop: csr_array) -> None:
+        """With rows and columns permuted, scores are permuted and no more."""
+        rng = np.random.default_rng(3)
+        users, items = rng.permutation(N_USERS), rng.permutation(N_ITEMS)
+        other = csr_array(shop[users][:, items])
+        plain, permuted = (
+            self.make().fit(Interactions.from_weights(weights)).scores(weights)
+            for weights in (shop, other)
+        )
+
+        np.testing.assert_allclose(permuted, plain[users][:, items], rtol=1e-3, atol=1e-5)

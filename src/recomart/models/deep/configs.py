@@ -19,12 +19,14 @@ class DeepConfig(BaseModel, frozen=True, extra="forbid"):
     """Hyper-parameters of every model that PyTorch fits."""
 
     embedding_size: int = Field(64, gt=0, description="length of a vector")
-    epochs: int = Field(60, gt=0, description="passes over the data at most")
+    epochs: int = Field(
+        30, gt=0, description="passes over the data at most; the learning rate falls to 0 over them"
+    )
     patience: int = Field(6, gt=0, description="epochs without a better hold-out before it stops")
-    learning_rate: float = Field(0.003, gt=0, description="of Adam")
+    learning_rate: float = Field(0.01, gt=0, description="of Adam, at the beginning")
     regularisation: float = Field(0.0, ge=0, description="weight decay of Adam")
     batch_size: int = Field(512, gt=0, description="histories of one step")
-    negatives: int = Field(1024, gt=0, description="sampled items that the right one is held to")
+    negatives: int = Field(2048, gt=0, description="sampled items that the right one is held to")
     seed: int = Field(0, ge=0, description="of the first vectors and of every draw")
 
 
@@ -43,7 +45,8 @@ class TwoTowerConfig(DeepConfig, frozen=True, extra="forbid"):
 class SASRecConfig(DeepConfig, frozen=True, extra="forbid"):
     """Hyper-parameters of `SASRec`."""
 
-    learning_rate: float = Field(0.001, gt=0, description="of Adam")
+    epochs: int = Field(100, gt=0, description="as above")
+    learning_rate: float = Field(0.001, gt=0, description="of Adam, at the beginning")
     batch_size: int = Field(128, gt=0, description="sequences of one step")
     negatives: int = Field(512, ge=256, description="sampled items that the right one is held to")
     blocks: int = Field(2, gt=0, description="transformer blocks")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -58,7 +58,7 @@ class Tower(nn.Module):
 
 
 class TowerFit:
-    """Fits both towers to interactions."""
+    """Fits a tower to interactions; history and item share it."""
 
     def __init__(self, interactions: Interactions, config: TwoTowerConfig) -> None:
         self.config = config
@@ -76,8 +76,7 @@ class TowerFit:
         content = interactions.content
         self.content = content if content is not None and content.nnz else None
         size = config.embedding_size
-        towers = {name: Tower(self.n_items, size, self.content) for name in ("history", "item")}
-        self.module = nn.ModuleDict(towers).to(device())
+        self.module = Tower(self.n_items, size, self.content).to(device())
         self.log_q = self._log_q()
 
     def run(self, folder: Path | None) -> None:
@@ -112,21 +111,14 @@ class TowerFit:
 
     @torch.no_grad()
     def vectors(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return q and p / |p|; an item that nobody took has those of its content, or none."""
-        everything = np.arange(self.n_items)
-        found = []
-        for name in ("history", "item"):
-            tower = cast("Tower", self.module[name])
-            vectors = tower(everything)
-            unheard = torch.from_numpy(np.flatnonzero(self.heard == 0))
-            if self.content is None:
-                vectors[unheard] = 0
-            else:
-                vectors[unheard] = tower.of_content(unheard.numpy())
-            found.append(vectors.cpu().numpy())
-        length = np.sqrt(np.square(found[1]).sum(axis=1, keepdims=True))
-        unit = np.divide(found[1], length, out=np.zeros_like(found[1]), where=length > 0)
-        return found[0], unit
+        """Return p and p / |p|; an item that nobody took has that of its content, or none."""
+        vectors = self.module(np.arange(self.n_items)).cpu().numpy()
+        unheard = np.flatnonzero(self.heard == 0)
+        vectors[unheard] = 0
+        if self.content is not None:
+            vectors[unheard] = self.module.of_content(unheard).cpu().numpy()
+        length = np.sqrt(np.square(vectors).sum(axis=1, keepdims=True))
+        return vectors, np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
 
     def _loss(self, users: NDArray[np.int64], rng: np.random.Generator) -> torch.Tensor:
         """Return the corrected softmax loss of the hidden items of some users, given the others.
@@ -141,9 +133,7 @@ class TowerFit:
         is_hidden = _hidden(rows, lengths, self.config.hidden_share, rng)
         queries = self._queries(rows[~is_hidden], items[~is_hidden], len(users))
         drawn = self._draw(items, rng)
-        unit = nn.functional.normalize(
-            self.module["item"](np.append(items[is_hidden], drawn)), dim=1
-        )
+        unit = nn.functional.normalize(self.module(np.append(items[is_hidden], drawn)), dim=1)
         right, wrong = unit[: is_hidden.sum()], unit[is_hidden.sum() :]
         log_q = self.log_q.to(queries.device)
         own = queries[torch.from_numpy(rows[is_hidden])]
@@ -157,7 +147,7 @@ class TowerFit:
         self, rows: NDArray[np.int64], items: NDArray[np.int64], n_rows: int
     ) -> torch.Tensor:
         """Return the pooled vectors of histories, of length 1 over the temperature."""
-        vectors = self.module["history"](items)
+        vectors = self.module(items)
         pooled = torch.zeros(n_rows, vectors.shape[1], device=vectors.device)
         pooled = pooled.index_add(0, torch.from_numpy(rows).to(vectors.device), vectors)
         return nn.functional.normalize(pooled, dim=1) / self.config.temperature

@@ -95,6 +95,9 @@ class Trainer:
 
     def _epoch(self, optimiser: Any, epoch: int) -> None:  # noqa: ANN401 -- torch's
         torch_or_error().manual_seed(self.config.seed * 1_000_003 + epoch)
+        for group in optimiser.param_groups:  # falls along a cosine; known from the epoch alone
+            share = 0.5 * (1 + np.cos(np.pi * epoch / self.config.epochs))
+            group["lr"] = self.config.learning_rate * share
         self.module.train()
         for loss in self.losses(epoch):
             optimiser.zero_grad(set_to_none=True)

@@ -33,16 +33,16 @@ if TYPE_CHECKING:
 
 
 class TwoTower(Scorer["NDArray[np.float32]"]):
-    """``s[u, i] = (n_u ** -pooling_exponent  sum_{j in history} q_j) . p_i / |p_i|``.
+    """``s[u, i] = (n_u ** -pooling_exponent  sum_{j in history} p_j) . p_i / |p_i|``.
 
-    q and p are vectors of an item's id, plus, where the content of items is known, of its
-    features; so a history's content is the user's, and an item that nobody took has a vector by
-    what it is. Trained by softmax over sampled items: half of them drawn as they occur, half
-    evenly, each corrected by the log of how often it is drawn; in each step a share of every
-    history is hidden, and predicted from the rest.
+    p is the vector of an item's id, plus, where the content of items is known, those of its
+    features; both towers share it. So a history's content is the user's, and an item that nobody
+    took has a vector by what it is. Trained by softmax over sampled items: half of them drawn as
+    they occur, half evenly, each corrected by the log of how often it is drawn; in each step a
+    share of every history is hidden, and predicted from the rest.
 
-    Learned: `pooled_`, the q, and `items_`, the p / |p|: float32, shape (n_items, embedding_size);
-    p is 0 for items of which nothing is known. No opinion on them, and for an empty history.
+    Learned: `pooled_`, the p, and `items_`, the p / |p|: float32, shape (n_items, embedding_size);
+    0 for items of which nothing is known. No opinion on them, and for an empty history.
     """
 
     pooled_: NDArray[np.float32]
