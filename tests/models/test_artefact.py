@@ -47,9 +47,12 @@ def npy(array, **options):
     return buffer.getvalue()
 
 
+QUICK = {"sasrec": {"epochs": 1}, "twotower": {"epochs": 1}}
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_every_registered_model_comes_back_with_its_own_configuration(name, pandas_allowed):
-    model = MODELS[name].make().fit(Interactions.from_weights(SHOP))
+    model = MODELS[name].make(QUICK.get(name)).fit(Interactions.from_weights(SHOP))
 
     loaded = load(save(model))
 

@@ -19,15 +19,24 @@ def nearest_by_cosine(vectors: NDArray[np.float32], items: NDArray[np.int32], n:
 
     What has no vector, all zeros, is like nothing.
     """
-    norm = np.sqrt(np.square(vectors).sum(axis=1, keepdims=True))
-    directions = np.divide(vectors, norm, out=np.zeros_like(vectors), where=norm > 0)
+    directions = unit(vectors)
+    is_nothing = ~np.asarray(directions.any(axis=1))
     top = TopN.empty(len(items), n)
     for start, stop in row_blocks(len(items), len(vectors)):
         asked = items[start:stop]
         scores = directions[asked] @ directions.T
-        scores[:, norm[:, 0] == 0] = -np.inf
-        scores[(asked < 0) | (norm[asked, 0] == 0)] = -np.inf
+        scores[:, is_nothing] = -np.inf
+        scores[(asked < 0) | is_nothing[asked]] = -np.inf
         scores[np.arange(len(asked)), asked] = -np.inf
         best = top_n(scores, n)
         top.items[start:stop], top.scores[start:stop] = best.items, best.scores
     return top
+
+
+def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return vectors, one a row, of length 1; those that are 0 stay so."""
+    length = np.sqrt(np.square(vectors).sum(axis=1, keepdims=True))
+    found: NDArray[np.float32] = np.divide(
+        vectors, length, out=np.zeros_like(vectors), where=length > 0
+    )
+    return found

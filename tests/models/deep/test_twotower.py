@@ -67,13 +67,14 @@ def test_an_item_that_nobody_took_is_known_by_its_content(rng):
 
 def test_the_score_is_that_of_the_formula(rng):
     model = TwoTower(TINY).fit(Interactions.from_weights(two_tastes(rng)))
-    pooled = model.pooled_[[0, 3]].sum(axis=0) / np.sqrt(2)
+    pooled = model.vectors_[[0, 3]].sum(axis=0)
+    norms = np.linalg.norm(model.vectors_[:9], axis=1) * np.linalg.norm(pooled)
+    expected = model.vectors_[:9] @ pooled / norms
 
-    np.testing.assert_allclose(
-        model.scores(history(0, 3))[0, :9], (model.items_ @ pooled)[:9], rtol=1e-5
-    )
+    scores = model.scores(history(0, 3))[0]
+    np.testing.assert_allclose(scores[:9], expected + model.bias_[:9], rtol=1e-4, atol=1e-5)
     parts = model.contributions(history(0, 3), 5)
-    assert parts.sum() == pytest.approx(model.scores(history(0, 3))[0, 5], rel=1e-4)
+    assert parts.sum() == pytest.approx(scores[5] - model.bias_[5], rel=1e-3)
 
 
 def test_a_fit_that_was_killed_goes_on_to_the_same_bytes(rng, tmp_path, monkeypatch):

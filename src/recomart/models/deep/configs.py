@@ -34,9 +34,6 @@ class TwoTowerConfig(DeepConfig, frozen=True, extra="forbid"):
     """Hyper-parameters of `TwoTower`."""
 
     temperature: float = Field(0.1, gt=0, description="scores are divided by it in training")
-    pooling_exponent: float = Field(
-        0.5, ge=0, le=1, description="a pooled history is divided by its length raised to it"
-    )
     hidden_share: float = Field(
         0.5, gt=0, lt=1, description="share of a history that is predicted from the rest of it"
     )

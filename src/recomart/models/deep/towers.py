@@ -10,6 +10,7 @@ from torch import nn
 
 from recomart.models.deep.hold_out import HoldOut, ndcg_of_one
 from recomart.models.deep.training import Trainer, device
+from recomart.models.likeness import unit
 from recomart.models.sequences import Sequences
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Tower(nn.Module):
         super().__init__()
         self.ids = nn.Embedding(n_items, size)
         nn.init.normal_(self.ids.weight, std=START)
+        self.bias = nn.Parameter(torch.zeros(n_items))
         self.content = content
         if content is not None:
             self.features = nn.EmbeddingBag(content.shape[1], size, mode="sum")
@@ -102,23 +104,22 @@ class TowerFit:
         """Return NDCG@20 of the hold-out."""
         if not len(self.hold_out.users):
             return 0.0
-        pooled, items = self.vectors()
-        lengths = np.maximum(self.judged.lengths, 1)
-        rows = self.judged.histories() @ pooled
-        scores = (rows * lengths[:, None] ** -self.config.pooling_exponent) @ items.T
+        vectors, bias = self.vectors()
+        scores = unit(self.judged.histories() @ vectors) @ unit(vectors).T + bias
         scores[self.judged.rows, self.judged.items] = -np.inf
         return ndcg_of_one(scores.astype(np.float32), self.hold_out.targets)
 
     @torch.no_grad()
     def vectors(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return p and p / |p|; an item that nobody took has that of its content, or none."""
+        """Return p and b; an item that nobody took has the p of its content, or none."""
         vectors = self.module(np.arange(self.n_items)).cpu().numpy()
         unheard = np.flatnonzero(self.heard == 0)
         vectors[unheard] = 0
         if self.content is not None:
             vectors[unheard] = self.module.of_content(unheard).cpu().numpy()
-        length = np.sqrt(np.square(vectors).sum(axis=1, keepdims=True))
-        return vectors, np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+        bias = self.module.bias.detach().cpu().numpy() * np.float32(self.config.temperature)
+        bias[unheard] = bias[self.heard > 0].min(initial=0)  # as little known as can be
+        return vectors, bias
 
     def _loss(self, users: NDArray[np.int64], rng: np.random.Generator) -> torch.Tensor:
         """Return the corrected softmax loss of the hidden items of some users, given the others.
@@ -133,12 +134,13 @@ class TowerFit:
         is_hidden = _hidden(rows, lengths, self.config.hidden_share, rng)
         queries = self._queries(rows[~is_hidden], items[~is_hidden], len(users))
         drawn = self._draw(items, rng)
-        unit = nn.functional.normalize(self.module(np.append(items[is_hidden], drawn)), dim=1)
-        right, wrong = unit[: is_hidden.sum()], unit[is_hidden.sum() :]
+        ways = nn.functional.normalize(self.module(np.append(items[is_hidden], drawn)), dim=1)
+        right, wrong = ways[: is_hidden.sum()], ways[is_hidden.sum() :]
         log_q = self.log_q.to(queries.device)
         own = queries[torch.from_numpy(rows[is_hidden])]
-        positive = (own * right).sum(dim=1) - log_q[items[is_hidden]]
-        negative = queries @ wrong.T - log_q[drawn][None, :]
+        bias = self.module.bias - log_q
+        positive = (own * right).sum(dim=1) + bias[items[is_hidden]]
+        negative = queries @ wrong.T + bias[drawn][None, :]
         negative[self._has(users, drawn)] = -torch.inf
         against = torch.logsumexp(negative, dim=1)[torch.from_numpy(rows[is_hidden])]
         return (torch.logaddexp(positive, against) - positive).mean()

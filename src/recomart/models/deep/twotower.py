@@ -17,7 +17,7 @@ from recomart.models import sparse
 from recomart.models.base import check_history
 from recomart.models.deep.configs import TwoTowerConfig
 from recomart.models.deep.training import torch_or_error
-from recomart.models.likeness import nearest_by_cosine
+from recomart.models.likeness import nearest_by_cosine, unit
 from recomart.models.scorer import Scorer
 
 if TYPE_CHECKING:
@@ -33,20 +33,22 @@ if TYPE_CHECKING:
 
 
 class TwoTower(Scorer["NDArray[np.float32]"]):
-    """``s[u, i] = (n_u ** -pooling_exponent  sum_{j in history} p_j) . p_i / |p_i|``.
+    """``s[u, i] = cos(sum_{j in history} p_j, p_i) + b_i``.
 
     p is the vector of an item's id, plus, where the content of items is known, those of its
     features; both towers share it. So a history's content is the user's, and an item that nobody
-    took has a vector by what it is. Trained by softmax over sampled items: half of them drawn as
-    they occur, half evenly, each corrected by the log of how often it is drawn; in each step a
-    share of every history is hidden, and predicted from the rest.
+    took has a vector by what it is. b is what an item is taken for by everybody. Trained by softmax
+    over sampled items: half of them drawn as they occur, half evenly, each corrected by the log of
+    how often it is drawn; in each step a share of every history is hidden, and predicted from the
+    rest.
 
-    Learned: `pooled_`, the p, and `items_`, the p / |p|: float32, shape (n_items, embedding_size);
-    0 for items of which nothing is known. No opinion on them, and for an empty history.
+    Learned: `vectors_`, the p, float32, shape (n_items, embedding_size), 0 for items of which
+    nothing is known; and `bias_`, the b, float32, shape (n_items,). No opinion on items of which
+    nothing is known, and for an empty history.
     """
 
-    pooled_: NDArray[np.float32]
-    items_: NDArray[np.float32]
+    vectors_: NDArray[np.float32]
+    bias_: NDArray[np.float32]
 
     def __init__(self, config: TwoTowerConfig | None = None) -> None:
         self.config = config or TwoTowerConfig()
@@ -54,7 +56,7 @@ class TwoTower(Scorer["NDArray[np.float32]"]):
     @property
     def n_items(self) -> int:
         """Number of items known; see `Recommender.n_items`."""
-        return len(self._fitted().items_)
+        return len(self._fitted().bias_)
 
     def fit(self, interactions: Interactions, checkpoints: Path | None = None) -> Self:
         """Train; see `Recommender.fit`. Raises MissingExtraError where PyTorch is missing.
@@ -67,57 +69,51 @@ class TwoTower(Scorer["NDArray[np.float32]"]):
         torch_or_error()
         fit = TowerFit(interactions, self.config)
         fit.run(checkpoints)
-        self.pooled_, self.items_ = fit.vectors()
+        self.vectors_, self.bias_ = fit.vectors()
         return self
 
     def taste(self, history: csr_array) -> NDArray[np.float32]:
-        """Pool histories: return their vectors, float32, shape (n_rows, embedding_size)."""
+        """Pool histories: return vectors of length 1, float32, shape (n_rows, embedding_size)."""
         check_history(history, self.n_items)
-        held = sparse.damped(history, 0.0)
-        lengths = np.diff(held.indptr)
-        scale = sparse.inverse(lengths**self.config.pooling_exponent)
-        pooled: NDArray[np.float32] = (held @ self.pooled_) * scale[:, None].astype(np.float32)
-        return pooled
+        return unit(sparse.damped(history, 0.0) @ self.vectors_)
 
     def scores_of(self, taste: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Multiply the vectors of histories and items."""
-        scores = taste @ self.items_.T
+        """Compare the directions of histories and items."""
+        scores = taste @ unit(self.vectors_).T + self.bias_
         scores[~taste.any(axis=1)] = -np.inf
-        scores[:, ~self.items_.any(axis=1)] = -np.inf
+        scores[:, ~self.vectors_.any(axis=1)] = -np.inf
         return scores
 
     def similar_items(self, items: NDArray[np.int32], n: int) -> TopN:
         """Rank by the cosine of the vectors; see `Recommender.similar_items`."""
-        return nearest_by_cosine(self._fitted().items_, items, n)
+        return nearest_by_cosine(self._fitted().vectors_, items, n)
 
     def contributions(self, history: csr_array, item: int) -> NDArray[np.float32]:
-        """Return what each item of the history adds to the score of `item`; sums to it."""
+        """Return what each item of the history adds to the score; sums to it, less the bias."""
         fitted = self._fitted()
-        scale = max(history.nnz, 1) ** -self.config.pooling_exponent
-        parts: NDArray[np.float32] = fitted.pooled_[history.indices] @ fitted.items_[item]
-        return parts * np.float32(scale)
+        held = fitted.vectors_[history.indices]
+        length = max(float(np.linalg.norm(held.sum(axis=0))), 1e-12)
+        parts: NDArray[np.float32] = held @ unit(fitted.vectors_[[item]])[0]
+        return parts / np.float32(length)
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
-        """Return the vectors; see `Recommender.arrays`."""
+        """Return vectors and biases; see `Recommender.arrays`."""
         fitted = self._fitted()
-        return {"items": fitted.items_, "pooled": fitted.pooled_}
+        return {"bias": fitted.bias_, "vectors": fitted.vectors_}
 
     @classmethod
     def from_arrays(cls, config: TwoTowerConfig, arrays: Mapping[str, NDArray[np.generic]]) -> Self:
         """Make a fitted model again; see `Recommender.from_arrays`."""
         model = cls(config)
-        model.items_, model.pooled_ = (
-            as_vectors(arrays, name, config.embedding_size) for name in ("items", "pooled")
-        )
-        if len(model.items_) != len(model.pooled_):
-            raise ArtefactError(
-                "The arrays items and pooled are not of the same items.",
-                remedy="Fit the model again, or restore the artefact from a backup.",
-            )
+        model.vectors_ = as_vectors(arrays, "vectors", config.embedding_size)
+        bias = np.asarray(arrays.get("bias"))
+        if bias.shape != (len(model.vectors_),):
+            raise _refused("bias", len(model.vectors_))
+        model.bias_ = as_vectors({"bias": bias[:, None]}, "bias", 1)[:, 0]
         return model
 
     def _fitted(self) -> Self:
-        if not hasattr(self, "items_"):
+        if not hasattr(self, "bias_"):
             raise NotFittedError(type(self).__name__)
         return self
 
