@@ -43,10 +43,10 @@ CUT = 10
 def main() -> None:
     """Measure, print, write; a part that was not asked for stays as it was."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("part", nargs="*", choices=list(PARTS), default=list(PARTS))
+    parser.add_argument("part", nargs="*", choices=[*PARTS, []], default=[])
     path = RESULTS / "deep.json"
     report = json.loads(path.read_text()) if path.exists() else {}
-    for part in parser.parse_args().part:
+    for part in parser.parse_args().part or PARTS:
         start = origin(f"python -m benchmarks.deep {part}")
         report[part] = {**start, **PARTS[part]()}
         path.write_text(json.dumps(report, indent=1) + "\n")

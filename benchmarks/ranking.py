@@ -52,7 +52,7 @@ MOST_OVER_CATBOOST, MOST_FIT_S, MOST_FIT_GIB = 1.3, 60.0, 4.0
 def main() -> None:
     """Measure, print, write; a part that was not asked for stays as it was."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("part", nargs="*", choices=list(PARTS), default=list(PARTS))
+    parser.add_argument("part", nargs="*", choices=[*PARTS, []], default=[])
     parser.add_argument("--fit", choices=FITTED, help="one model, in a process of its own")
     arguments = parser.parse_args()
     if arguments.fit:
@@ -60,7 +60,7 @@ def main() -> None:
         return
     path = RESULTS / "ranking.json"
     report = json.loads(path.read_text()) if path.exists() else {}
-    for part in arguments.part:
+    for part in arguments.part or PARTS:
         start = origin(f"python -m benchmarks.ranking {part}")
         report[part] = {**start, **PARTS[part]()}
         path.write_text(json.dumps(report, indent=1) + "\n")

@@ -119,7 +119,11 @@ def union(
 
 def place_in_row(rows: NDArray[np.integer]) -> NDArray[np.int64]:
     """Return 0, 1, 2 … for the entries of each row, where the entries of a row lie together."""
-    is_first = np.append(np.ones(min(len(rows), 1), dtype=bool), np.diff(rows) != 0)
-    starts = np.flatnonzero(is_first)
-    lengths = np.diff(np.append(starts, len(rows)))
-    return np.arange(len(rows)) - np.repeat(starts, lengths)
+    if not len(rows):
+        return np.zeros(0, dtype=np.int64)
+    starts = np.flatnonzero(rows[1:] != rows[:-1]) + 1
+    places = np.arange(len(rows))
+    if len(starts):
+        starts = np.concatenate([[0], starts])
+        places -= np.repeat(starts, np.diff(np.append(starts, len(rows))))
+    return places

@@ -100,17 +100,27 @@ class Knowledge:
 
     def rows(self, users: NDArray[np.integer], items: NDArray[np.integer]) -> NDArray[np.float32]:
         """Return what is known of pairs of user and item: float32, shape (n_pairs, n_columns)."""
+        found = np.empty((len(users), len(self.names)), dtype=np.float32)
+        self.fill(found, users, items)
+        return found
+
+    def fill(
+        self,
+        found: NDArray[np.float32],
+        users: NDArray[np.integer],
+        items: NDArray[np.integer],
+    ) -> None:
+        """Write what `rows` returns into an array of that shape."""
         keys = keys_of(users.astype(np.int64), items.astype(np.int64), self.categories, self.span)
-        found = np.full((len(users), len(self.names)), np.nan, dtype=np.float32)
         start = 0
         for view in self.views:
             stop = start + len(view.names)
             found[:, start:stop] = view.at(keys[view.by])
             start = stop
+        found[:, -1] = np.nan
         if self._prices:
             price, usual = (found[:, place] for place in self._prices)
             np.divide(price, usual, out=found[:, -1], where=usual > 0)
-        return found
 
 
 def keys_of(
@@ -140,10 +150,13 @@ def matrix_of(
     candidates: Candidates, users: NDArray[np.int32], knowledge: Knowledge
 ) -> NDArray[np.float32]:
     """Return the ranker's row for each candidate, see `columns_of`; `users`: of each row."""
-    n_proposing = np.isfinite(candidates.ranks).sum(axis=1, dtype=np.float32)
-    known = knowledge.rows(users[candidates.rows], candidates.items)
-    parts = (candidates.scores, candidates.ranks, candidates.fused[:, None], n_proposing[:, None])
-    return np.concatenate([*parts, known], axis=1)
+    n = len(candidates.retrievers)
+    matrix = np.empty((len(candidates.items), 2 * n + 2 + len(knowledge.names)), dtype=np.float32)
+    matrix[:, :n], matrix[:, n : 2 * n] = candidates.scores, candidates.ranks
+    matrix[:, 2 * n] = candidates.fused
+    matrix[:, 2 * n + 1] = np.isfinite(candidates.ranks).sum(axis=1)
+    knowledge.fill(matrix[:, 2 * n + 2 :], users[candidates.rows], candidates.items)
+    return matrix
 
 
 def columns_of(retrievers: Sequence[str], knowledge: Knowledge) -> tuple[str, ...]:

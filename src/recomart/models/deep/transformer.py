@@ -86,7 +86,9 @@ class TransformerFit:
         self.n_items = whole.n_items
         self.heard = np.bincount(whole.items, minlength=self.n_items) > 0
         self.hold_out = HoldOut.of(whole, config.seed)
-        self.learned = whole.kept(self.hold_out.kept(whole)).last(config.last_events + 1)
+        known = whole.kept(self.hold_out.kept(whole))
+        self.learned = known.last(config.last_events + 1)  # the first of them is no target
+        self.judged = known.last(config.last_events)
         self.module = Transformer(self.n_items, config).to(device())
 
     def run(self, folder: Path | None) -> None:
@@ -107,7 +109,7 @@ class TransformerFit:
         """Return NDCG@20 of the hold-out, after what the same users did before."""
         users, found = self.hold_out.users, []
         for start in range(0, len(users), ROWS_AT_ONCE):
-            padded, lengths = self._padded(users[start : start + ROWS_AT_ONCE])
+            padded, lengths = padded_rows(self.judged, users[start : start + ROWS_AT_ONCE])
             states = self.module(padded)[torch.arange(len(padded)), torch.from_numpy(lengths - 1)]
             scores = (states @ self.module.items.T).cpu().numpy()
             found.append(ndcg_of_one(scores, self.hold_out.targets[start : start + ROWS_AT_ONCE]))
@@ -125,7 +127,7 @@ class TransformerFit:
 
     def _loss(self, users: NDArray[np.int64], rng: np.random.Generator) -> torch.Tensor:
         """Return the softmax loss of every next item, held to items drawn evenly."""
-        padded, lengths = self._padded(users)
+        padded, lengths = padded_rows(self.learned, users)
         states = self.module(padded[:, :-1])
         is_real = torch.arange(padded.shape[1] - 1) < torch.from_numpy(lengths - 1)[:, None]
         states, targets = states[is_real.to(states.device)], padded[:, 1:][is_real]
@@ -140,16 +142,17 @@ class TransformerFit:
         loss: torch.Tensor = (torch.logsumexp(logits, dim=1) - positive).mean()
         return loss
 
-    def _padded(self, users: NDArray[np.int64]) -> tuple[torch.Tensor, NDArray[np.int64]]:
-        """Return the sequences of users, padded behind, and their lengths."""
-        lengths = self.learned.lengths[users]
-        rows = np.repeat(np.arange(len(users)), lengths)
-        places = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        chosen = places + np.repeat(self.learned.starts[users], lengths)
-        padded = np.zeros((len(users), max(int(lengths.max(initial=1)), 1)), dtype=np.int64)
-        padded[rows, places] = self.learned.items[chosen]
-        keep = slice(-self.config.last_events - 1, None)
-        return torch.from_numpy(padded[:, keep]).to(device()), lengths
+
+def padded_rows(
+    sequences: Sequences, rows: NDArray[np.int64]
+) -> tuple[torch.Tensor, NDArray[np.int64]]:
+    """Return some sequences as one array, padded behind with item 0, and their lengths."""
+    lengths = sequences.lengths[rows]
+    places = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    chosen = places + np.repeat(sequences.starts[rows], lengths)
+    padded = np.zeros((len(rows), max(int(lengths.max(initial=1)), 1)), dtype=np.int64)
+    padded[np.repeat(np.arange(len(rows)), lengths), places] = sequences.items[chosen]
+    return torch.from_numpy(padded).to(device()), lengths
 
 
 def _first(name: str, shape: tuple[int, ...]) -> nn.Parameter:
