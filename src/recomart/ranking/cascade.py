@@ -111,7 +111,10 @@ def in_order(
     With `max_per_category` the items of a category beyond so many come after all others of the
     row; items without a category are not limited.
     """
-    order = np.lexsort((-scores, candidates.rows))
+    if candidates.n_rows == 1:  # serving asks for one row
+        order = np.argsort(-scores, kind="stable")
+    else:
+        order = np.lexsort((-scores, candidates.rows))
     if max_per_category is not None:
         kinds = categories[candidates.items[order]]
         by_kind = np.lexsort((np.arange(len(order)), kinds, candidates.rows[order]))

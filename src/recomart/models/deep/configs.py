@@ -44,7 +44,7 @@ class SASRecConfig(DeepConfig, frozen=True, extra="forbid"):
 
     epochs: int = Field(100, gt=0, description="as above")
     learning_rate: float = Field(0.001, gt=0, description="of Adam, at the beginning")
-    batch_size: int = Field(128, gt=0, description="sequences of one step")
+    batch_size: int = Field(32, gt=0, description="sequences of one step; more for large shops")
     negatives: int = Field(512, ge=256, description="sampled items that the right one is held to")
     blocks: int = Field(2, gt=0, description="transformer blocks")
     heads: int = Field(2, gt=0, description="attention heads; they share `embedding_size`")
