@@ -154,7 +154,7 @@ def matrix_of(
     matrix = np.empty((len(candidates.items), 2 * n + 2 + len(knowledge.names)), dtype=np.float32)
     matrix[:, :n], matrix[:, n : 2 * n] = candidates.scores, candidates.ranks
     matrix[:, 2 * n] = candidates.fused
-    matrix[:, 2 * n + 1] = np.isfinite(candidates.ranks).sum(axis=1)
+    matrix[:, 2 * n + 1] = np.isfinite(candidates.ranks) @ np.ones(n, dtype=np.float32)
     knowledge.fill(matrix[:, 2 * n + 2 :], users[candidates.rows], candidates.items)
     return matrix
 
