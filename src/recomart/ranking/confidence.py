@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-LEAST_USERS = 50
+LEAST_USERS = 10
 """A kind of user and item with fewer is judged together with all users, or with everything."""
 N_GROUPS = 2 * len(USER_SEGMENTS)
 
