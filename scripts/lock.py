@@ -21,7 +21,8 @@ LOCKS = {
     "dev": [
         *("--group", "dev", "--constraint", "requirements/core.txt"),
         *("--extra", "postgres", "--extra", "redis", "--extra", "spark"),  # tests use them all
-        *("--extra", "rank", "--extra", "tune"),
+        *("--extra", "rank", "--extra", "tune", "--extra", "s3", "--extra", "tracking"),
+        *("--extra", "versioning", "--extra", "lineage", "--extra", "prefect"),
     ],
     "bench": ["--extra", "bench", "--constraint", "requirements/core.txt"],
 }
@@ -31,7 +32,7 @@ def command(name: str, options: list[str]) -> list[str]:
     """Build the call of uv that writes one lock file."""
     return [
         *(str(Path(sys.executable).with_name("uv")), "pip", "compile", "pyproject.toml", "--quiet"),
-        *("--universal", "--python-version", "3.10", "--generate-hashes"),
+        *("--universal", "--python-version", "3.10", "--generate-hashes", "--no-strip-extras"),
         *("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
         *("--output-file", f"requirements/{name}.txt"),
         *LOCKS[name],
