@@ -7,14 +7,17 @@ RecomartError
 │   ├── ArtefactError            a stored model or encoder is not what it claims to be
 │   ├── ContractError            more rows break the contract than it tolerates
 │   ├── DefinitionError          a feature is not defined as it should be, or changed in silence
-│   └── FrameError               a table given to the feature store does not fit
+│   ├── FrameError               a table given to the feature store does not fit
+│   └── VersioningError          a snapshot cannot be taken or restored as things stand
 ├── NotFoundError            what was named is not there
 │   └── DataSetNotFoundError
 ├── NotFittedError           a model was asked before it had learned
 ├── UnavailableError         something outside did not answer; trying again may help
 │   ├── LakeBusyError            another run holds the lake
 │   ├── StoreUnavailableError    a store or engine is down, locked or too slow
-│   └── MissingExtraError        an optional library is not installed
+│   ├── MissingExtraError        an optional library is not installed
+│   ├── MissingToolError         a program that this needs is not on the machine
+│   └── AccessDeniedError        a place outside refuses what it is asked
 └── IntegrityError           stored bytes are not the bytes that were stored
 """
 
@@ -92,6 +95,12 @@ class FrameError(BadInputError):
     """A table given to the feature store does not fit; nothing of it was taken."""
 
     code = "RM-160"
+
+
+class VersioningError(BadInputError):
+    """A snapshot cannot be taken or restored as things stand; nothing was changed."""
+
+    code = "RM-170"
 
 
 class NotFoundError(RecomartError):
@@ -176,6 +185,31 @@ class MissingExtraError(UnavailableError):
         super().__init__(
             f"This needs {library}, which is not installed.",
             remedy=f"Run `pip install 'recomart[{extra}]'`.",
+        )
+
+
+class MissingToolError(UnavailableError):
+    """A program that this needs is not on the machine."""
+
+    code = "RM-404"
+
+    def __init__(self, program: str, needed_for: str) -> None:
+        super().__init__(
+            f"{needed_for} needs {program}, which is not on this machine.",
+            remedy=f"Install {program}, or see that PATH leads to it.",
+        )
+
+
+class AccessDeniedError(UnavailableError):
+    """A place outside refuses what it is asked: credentials are missing, wrong or too weak."""
+
+    code = "RM-405"
+
+    def __init__(self, place: str, asked: str) -> None:
+        super().__init__(
+            f"{place} refuses to {asked}.",
+            remedy="Look at the credentials and at what they may do; they come from the usual "
+            "chain (environment, profile, role), never from recomart.yaml.",
         )
 
 

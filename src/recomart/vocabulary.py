@@ -107,7 +107,9 @@ _LAYER_BY_NAME = {
     **dict.fromkeys(
         ("events", "item_history", "catalogue", "categories", "exploration"), "prepared"
     ),
-    **dict.fromkeys(("evaluation", "encoders", "champion", "id_map", "ranker"), "models"),
+    **dict.fromkeys(
+        ("evaluation", "encoders", "hold", "id_map", "published_model", "ranker"), "models"
+    ),
 }
 
 

@@ -123,7 +123,11 @@ def test_status_report_and_doctor_answer(demo):
     reports = json.loads(call("-s", folder, "--json", "report", check=0).stdout)
     doctor = json.loads(call("-s", folder, "--json", "doctor", "--verify", check=0).stdout)
 
-    assert {row["name"] for row in status["data_sets"]} >= {"raw_events", "events", "champion"}
+    assert {row["name"] for row in status["data_sets"]} >= {
+        "raw_events",
+        "events",
+        "published_model",
+    }
     assert status["last_run"]["outcome"] == "done"
     assert len(reports["reports"]) == 5
     assert all(finding["ok"] for finding in doctor)
@@ -178,7 +182,7 @@ def test_settings_are_shown_with_their_origin(tmp_path):
         (["-s", "nowhere.yaml", "run"], 2, "RM-110: There is no settings file 'nowhere.yaml'"),
         (["--set", "engine", "run"], 2, "has no value"),
         (["run", "--only", "validat"], 3, "Did you mean 'validate'?"),
-        (["recommend", "-u", "ann"], 3, "RM-201: The lake has no data set 'champion'"),
+        (["recommend", "-u", "ann"], 3, "RM-201: The lake has no data set 'published_model'"),
         (["recommend", "-u", "ann", "-n", "0"], 2, "0 is not in the range"),
         (["run", "--date", "yesterday"], 2, "does not match the format"),
         (["runn"], 2, "No such command"),

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from recomart.errors import DataSetNotFoundError, IntegrityError, LakeBusyError
-from recomart.lake import Lake, LocalObjects, lease
+from recomart.lake import Lake, LocalObjects
+from recomart.lake.lease import lease
 
 MUG = {"item_id": ["mug"], "n": [1]}
 SCHEMA = {"item_id": "string", "n": "int64"}
@@ -137,7 +138,7 @@ def test_history_is_oldest_first(bench):
 HOLD = """
 import sys, time
 from pathlib import Path
-from recomart.lake import lease
+from recomart.lake.lease import lease
 with lease(Path(sys.argv[1]), "other-run"):
     print("held", flush=True)
     time.sleep(60)

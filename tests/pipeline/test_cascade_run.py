@@ -9,9 +9,8 @@ import pytest
 
 from recomart.engines import connect, open_engine
 from recomart.features.offline import OfflineStore
-from recomart.lake import Workbench
+from recomart.lake import Workbench, open_lake
 from recomart.pipeline import run
-from recomart.pipeline.runner import open_lake
 from recomart.ranking import Champion
 from recomart.ranking import rows as training_rows
 from recomart.ranking.confidence import Confidence
@@ -61,7 +60,7 @@ def test_the_cascade_serves_and_its_report_explains_it(shop):
     lake = open_lake(shop)
     told = json.loads(lake.read("evaluation", "evaluation.json"))
 
-    assert lake.latest("champion").details["model"] == "cascade"
+    assert lake.latest("published_model").details["model"] == "cascade"
     assert told["decision"]["serve"] == "cascade"
     assert told["ranker"]["loss"] == "QueryRMSE"
     assert sum(told["ranker"]["importance"].values()) > 90

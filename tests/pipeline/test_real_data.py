@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from recomart.lake import open_lake
 from recomart.pipeline import run
-from recomart.pipeline.runner import open_lake
 from recomart.ranking import Champion
 from recomart.settings import load_settings
 from recomart.settings.templates import template_text

@@ -10,10 +10,10 @@ import time
 import pytest
 
 from recomart.errors import LakeBusyError, NotFoundError, SourceFileError
-from recomart.lake import lease
+from recomart.lake import open_lake
+from recomart.lake.lease import lease
 from recomart.pipeline import STAGES, in_order, run
 from recomart.pipeline.replay import replay
-from recomart.pipeline.runner import open_lake
 from recomart.pipeline.stages import expand
 from recomart.settings import load_settings
 

@@ -37,7 +37,7 @@ class Context:
 
     def lake(self) -> Lake:
         """Open the lake of the settings."""
-        from recomart.pipeline.runner import open_lake
+        from recomart.lake import open_lake
 
         return open_lake(self.load())
 

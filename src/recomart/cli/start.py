@@ -10,8 +10,6 @@ import click
 from recomart.errors import BadInputError
 
 if TYPE_CHECKING:
-    from pydantic import JsonValue
-
     from recomart.cli.context import Context
 
 TEMPLATES = ("basic", "online-retail", "retailrocket")
@@ -68,8 +66,10 @@ def show(context: Context, origin: bool) -> None:
       recomart config show --origin
       RECOMART_ENGINE__THREADS=1 recomart --json config show
     """
+    from recomart.settings.places import without_secrets
+
     loaded = context.load()
-    tree = _hidden(loaded.settings.model_dump(mode="json", by_alias=True))
+    tree = without_secrets(loaded.settings.model_dump(mode="json", by_alias=True))
     if context.as_json and not origin and isinstance(tree, dict):
         context.answer_one(tree)
         return
@@ -78,17 +78,6 @@ def show(context: Context, origin: bool) -> None:
         for key, value in _leaves(tree)
     ]
     context.answer(rows, ("key", "value", "origin") if origin else ("key", "value"))
-
-
-def _hidden(tree: JsonValue) -> JsonValue:
-    """Leave the passwords out of the URLs of a tree."""
-    from recomart.settings.places import shown
-
-    if isinstance(tree, dict):
-        return {key: _hidden(value) for key, value in tree.items()}
-    if isinstance(tree, list):
-        return [_hidden(value) for value in tree]
-    return shown(tree) if isinstance(tree, str) else tree
 
 
 def _leaves(tree: object, above: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], object]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from recomart.cli.context import Context
-    from recomart.pipeline.runner import RunRecord, StageRecord
+    from recomart.pipeline.record import RunRecord, StageRecord
     from recomart.pipeline.stages import Stage
     from recomart.settings import Loaded
 
@@ -84,7 +83,7 @@ def execute(context: Context, names: Sequence[str], *, force: bool = False, **da
     loaded = context.load()
     record = run_and_tell(loaded, names, quiet=context.as_json, force=force, **days)
     if context.as_json:
-        context.answer_one(asdict(record))
+        context.answer_one(record.model_dump(mode="json"))
     else:
         click.echo(f"Run {record.run_id} {record.outcome} in {record.seconds:.1f} s.")
     if not names:

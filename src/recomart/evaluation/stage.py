@@ -22,8 +22,9 @@ from recomart.evaluation.coverage import measure
 from recomart.evaluation.gate import Gate
 from recomart.evaluation.report import card_of, page_of
 from recomart.features.offline import OfflineStore
-from recomart.lake import Lake, LocalObjects
+from recomart.lake import open_lake
 from recomart.models.sequences import recommend_for
+from recomart.ranking.aliases import find_champion
 from recomart.ranking.cascade import NAME as CASCADE
 from recomart.ranking.cascade import Cascade, ranks_in
 from recomart.ranking.content import read_content
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
     from recomart.settings import Loaded
 
 FILES = ("evaluation.json", "evaluation.html", "model_card.md")
-CHAMPION = "champion"
 SHOWN_EXAMPLES, SHOWN_SHARES, SHOWN_IMPORTANCE = 5, 6, 30
 """Recommendations explained in the report; columns named for each, and in all."""
 
@@ -76,7 +76,7 @@ def evaluate_models(bench: Workbench) -> None:
     main = main_metric(settings)
     shown = {name: top.items[:, : max(settings.ks)] for name, top in answers.lists.items()}
     models, by_user = figures(shown, answers.configs, question, settings)
-    serving = bench.lake.find(CHAMPION)
+    serving = find_champion(bench.lake)
     champion = str(serving.details["model"]) if serving else None
     decision = Gate(by_user, settings).decide(champion, bench.settings.models.serve)
     none = bench.lake.latest(RANKER).details.get("none")
@@ -233,8 +233,7 @@ def _facts(version: str, cut_us: int, question: Question, bench: Workbench) -> D
 
 def read_evaluation(loaded: Loaded) -> Evaluation:
     """Return the newest comparison. Raises DataSetNotFoundError."""
-    lake = Lake(LocalObjects(loaded.path(loaded.settings.paths.lake)))
-    return Evaluation.model_validate_json(lake.read("evaluation", FILES[0]))
+    return Evaluation.model_validate_json(open_lake(loaded).read("evaluation", FILES[0]))
 
 
 def comparison(loaded: Loaded) -> list[dict[str, object]]:

@@ -33,7 +33,7 @@ from recomart.features.references import (
 from recomart.features.registry import Entry, Registry
 from recomart.features.saved import keys_of, save
 from recomart.features.views import views_of
-from recomart.lake import Lake, LocalObjects, Making, lease
+from recomart.lake import Making, open_lake
 from recomart.settings import load_settings
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from recomart.engines import Engine
     from recomart.features.online import OnlineFeatures
+    from recomart.lake import Lake
     from recomart.settings import Loaded
 
 
@@ -55,7 +56,7 @@ class FeatureStore:
 
     def __init__(self, loaded: Loaded, lake: Lake | None = None) -> None:
         self.loaded = loaded
-        self.lake = lake or Lake(LocalObjects(self._root))
+        self.lake = lake or open_lake(loaded)
         self.registry = Registry(self.lake)
         self._settings = loaded.settings
         self._opened = ExitStack()
@@ -75,10 +76,6 @@ class FeatureStore:
     @cached_property
     def _offline(self) -> OfflineStore:
         return OfflineStore(self._engine, self.lake, self._settings.features)
-
-    @property
-    def _root(self) -> Path:
-        return self.loaded.path(self.loaded.settings.paths.lake)
 
     # ------------------------------------------------------------------ registry
 
@@ -284,7 +281,7 @@ class FeatureStore:
     @contextmanager
     def _writing(self) -> Iterator[Making]:
         run_id = f"api-{uuid4().hex[:12]}"
-        with lease(self._root, run_id):
+        with self.lake.lease(run_id):
             yield Making(key=run_id, stage="features", run_id=run_id)
 
     def close(self) -> None:

@@ -1,17 +1,17 @@
 """The lake: keeps data sets, versioned, atomic, verified, with lineage.
 
-Reads    objects (files, later buckets)
+Reads    objects (files, buckets)
 Writes   objects; the only room that writes durably
-Imports  vocabulary, errors; never engines
+Imports  settings, vocabulary, errors; never engines
 
 A version of a data set is a manifest and the immutable files it names.
 """
 
 from recomart.lake.draft import Draft
 from recomart.lake.lake import Lake, folder_of, sha256_of
-from recomart.lake.lease import lease
 from recomart.lake.manifest import FileEntry, Making, Manifest, Parent, hash_of
 from recomart.lake.objects import LocalObjects, Objects
+from recomart.lake.opening import open_lake
 from recomart.lake.workbench import Dates, Workbench
 
 __all__ = [
@@ -27,6 +27,6 @@ __all__ = [
     "Workbench",
     "folder_of",
     "hash_of",
-    "lease",
+    "open_lake",
     "sha256_of",
 ]

@@ -11,6 +11,7 @@ from recomart.vocabulary import LAYERS, layer_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from recomart.lake.objects import Objects
@@ -38,6 +39,10 @@ class Lake:
     def __init__(self, objects: Objects) -> None:
         self.objects = objects
         self._verified: set[str] = set()
+
+    def lease(self, run_id: str) -> AbstractContextManager[None]:
+        """Hold the only right to commit. Raises LakeBusyError, naming the holder."""
+        return self.objects.lease(run_id)
 
     def names(self) -> list[str]:
         """Return the names of all data sets that have a committed version, sorted."""
@@ -72,10 +77,21 @@ class Lake:
 
     def read(self, dataset: str, partition: str) -> bytes:
         """Return the checked bytes of one file of a data set's current version."""
-        entry = self.latest(dataset).by_partition().get(partition)
+        return self.read_file(self.latest(dataset), partition)
+
+    def read_file(self, manifest: Manifest, partition: str) -> bytes:
+        """Return the checked bytes of one file of any version."""
+        entry = manifest.by_partition().get(partition)
         if entry is None:
-            raise DataSetNotFoundError(f"{dataset}/{partition}", self.names())
+            raise DataSetNotFoundError(f"{manifest.name}/{partition}", self.names())
         return self._verify(entry).read_bytes()
+
+    def version(self, dataset: str, version: str) -> Manifest:
+        """Return the newest manifest of a version by its hash. Raises DataSetNotFoundError."""
+        for manifest in reversed(self.history(dataset)):
+            if manifest.version == version:
+                return manifest
+        raise DataSetNotFoundError(f"{dataset} {version[:12]}", self.names())
 
     def publish(self, manifest: Manifest) -> None:
         """Commit a version: from now on it is the current one. Raises LakeBusyError if raced."""

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
+from recomart.lake.lease import lease
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
 
 class Objects(Protocol):
@@ -35,6 +38,9 @@ class Objects(Protocol):
 
     def delete(self, key: str) -> None:
         """Forget `key`; deleting nothing is fine."""
+
+    def lease(self, run_id: str) -> AbstractContextManager[None]:
+        """Hold the only right to commit versions here. Raises LakeBusyError, naming the holder."""
 
 
 class LocalObjects:
@@ -91,6 +97,10 @@ class LocalObjects:
         """See `Objects`."""
         with suppress(FileNotFoundError):
             (self.root / key).unlink()
+
+    def lease(self, run_id: str) -> AbstractContextManager[None]:
+        """See `Objects`; it goes with the process that holds it."""
+        return lease(self.root, run_id)
 
 
 def _fsync(path: Path) -> None:

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from recomart.errors import RecomartError
-from recomart.pipeline.runner import open_lake
+from recomart.lake import open_lake
 from recomart.settings import CsvSource
 
 if TYPE_CHECKING:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from recomart.pipeline.runner import open_lake
+from recomart.lake import open_lake
+from recomart.pipeline.runs import Runs
 from recomart.vocabulary import LAYERS
 
 if TYPE_CHECKING:
@@ -95,10 +95,6 @@ def _age_s(created_at: str) -> int:
 
 
 def last_run(loaded: Loaded) -> dict[str, Any] | None:
-    """Return the record of the newest run that ended, if there was one."""
-    folder = loaded.path(loaded.settings.paths.logs) / "runs"
-    records = sorted(folder.glob("*.json")) if folder.is_dir() else []
-    if not records:
-        return None
-    record: dict[str, Any] = json.loads(records[-1].read_text(encoding="utf-8"))
-    return record
+    """Return the record of the newest run, if there was one."""
+    records = Runs.of(loaded, open_lake(loaded)).all()
+    return records[-1].model_dump(mode="json") if records else None

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from recomart.errors import NotFoundError
-from recomart.pipeline.runner import open_bench, open_lake, run
+from recomart.lake import open_lake
+from recomart.pipeline.runner import open_bench, run
 from recomart.sources.stage import take_file
 
 if TYPE_CHECKING:

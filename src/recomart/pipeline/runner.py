@@ -2,53 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import time
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from recomart.errors import RecomartError
-from recomart.lake import Dates, Lake, LocalObjects, Workbench, hash_of, lease
+from recomart.lake import Dates, Workbench, hash_of, open_lake
 from recomart.log import StageLog, recording
+from recomart.pipeline.followers import tell_followers
+from recomart.pipeline.record import RunRecord, StageRecord, note_circumstances
+from recomart.pipeline.runs import Runs, end_quietly
 from recomart.pipeline.stages import STAGES, Stage, expand, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from recomart.lake import Lake
     from recomart.settings import Loaded
 
-Outcome = Literal["done", "skipped", "failed"]
-
-
-@dataclass
-class StageRecord:
-    """What became of one stage in one run."""
-
-    stage: str
-    outcome: Outcome = "done"
-    seconds: float = 0.0
-    outputs: dict[str, str] = field(default_factory=dict)
-    rows: dict[str, int] = field(default_factory=dict)
-    error: str | None = None
-
-
-@dataclass
-class RunRecord:
-    """What became of one run; written as JSON beside the stage logs."""
-
-    run_id: str
-    started_at: str
-    seconds: float = 0.0
-    outcome: Outcome = "done"
-    stages: list[StageRecord] = field(default_factory=list)
-
-
-def open_lake(loaded: Loaded) -> Lake:
-    """Open the lake that the settings name."""
-    return Lake(LocalObjects(loaded.path(loaded.settings.paths.lake)))
+BY_HAND = "by hand"
 
 
 def run(
@@ -57,6 +31,7 @@ def run(
     *,
     dates: Dates | None = None,
     force: bool = False,
+    why: str = BY_HAND,
     watch: Callable[[str, Stage, StageRecord | None], None] = lambda *_: None,
 ) -> RunRecord:
     """Run all stages, or those named, and return the record of what happened.
@@ -65,62 +40,106 @@ def run(
     skipped. A failure ends the run and is raised after its record is written.
     `watch` is told ``("start", stage, None)`` and ``("end", stage, record)``.
     """
-    record = RunRecord(_run_id(), _now().isoformat(timespec="seconds"))
-    logs = loaded.path(loaded.settings.paths.logs)
-    lake_folder = loaded.path(loaded.settings.paths.lake)
-    began = time.perf_counter()
-    with recording(logs, record.run_id), lease(lake_folder, record.run_id):
-        runner = _Runner(loaded, record.run_id, dates or Dates(), force=force)
+    with open_session(loaded, dates=dates, force=force, why=why) as session:
+        for stage in in_order(STAGES):
+            if names and stage.name not in names:
+                continue
+            watch("start", stage, None)
+            watch("end", stage, session.run_stage(stage))
+    return session.record
+
+
+@contextmanager
+def open_session(
+    loaded: Loaded,
+    *,
+    dates: Dates | None = None,
+    force: bool = False,
+    why: str = BY_HAND,
+) -> Iterator[Session]:
+    """Open a run: under the lease, with its logs; its record is kept, whatever happens inside.
+
+    When it has ended and the lease is free again, those who follow are told. Raises LakeBusyError.
+    """
+    lake = open_lake(loaded)
+    runs = Runs.of(loaded, lake)
+    session = Session(loaded, lake, runs, dates=dates or Dates(), force=force, why=why)
+    record = session.record
+    with recording(runs.folder.parent, record.run_id):
         try:
-            for stage in in_order(STAGES):
-                if names and stage.name not in names:
-                    continue
-                watch("start", stage, None)
-                done = StageRecord(stage.name)
-                record.stages.append(done)
-                runner.run_stage(stage, done)
-                watch("end", stage, done)
-        except BaseException:
-            record.outcome = "failed"
-            raise
+            with lake.lease(record.run_id):
+                runs.settle()
+                began = time.perf_counter()
+                try:
+                    yield session
+                    record.outcome = "done"
+                except BaseException:
+                    record.outcome = "failed"
+                    raise
+                finally:
+                    record.seconds = round(time.perf_counter() - began, 3)
+                    record.ended_at = written_now()
+                    end_quietly(runs, record)
         finally:
-            record.seconds = round(time.perf_counter() - began, 3)
-            body = json.dumps(asdict(record), indent=1)
-            (logs / "runs" / f"{record.run_id}.json").write_text(body, encoding="utf-8")
-    return record
+            if record.ended_at:  # the lease was had
+                tell_followers(loaded, runs)
 
 
 @contextmanager
 def open_bench(loaded: Loaded, stage_name: str) -> Iterator[Workbench]:
     """Give a workbench for work by hand in a stage's place: under the lease, with its log."""
     [stage] = [stage for stage in STAGES if stage.name == stage_name]
-    run_id = _run_id()
-    logs = loaded.path(loaded.settings.paths.logs)
-    with recording(logs, run_id), lease(loaded.path(loaded.settings.paths.lake), run_id):
-        runner = _Runner(loaded, run_id, Dates(), force=False)
-        yield runner.bench(stage, runner.key(stage))
+    lake = open_lake(loaded)
+    runs = Runs.of(loaded, lake)
+    session = Session(loaded, lake, runs)
+    with recording(runs.folder.parent, session.record.run_id), lake.lease(session.record.run_id):
+        yield session.bench(stage, session.key(stage))
 
 
-class _Runner:
-    def __init__(self, loaded: Loaded, run_id: str, dates: Dates, *, force: bool) -> None:
+class Session:
+    """A run that goes on: runs stages one by one, and keeps the record."""
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        lake: Lake,
+        runs: Runs,
+        *,
+        dates: Dates | None = None,
+        force: bool = False,
+        why: str = BY_HAND,
+    ) -> None:
         self.loaded = loaded
-        self.lake = open_lake(loaded)
-        self.run_id = run_id
-        self.dates = dates
+        self.lake = lake
+        self.runs = runs
+        self.dates = dates or Dates()
         self.force = force
-        self.now_us = int(_now().timestamp() * 1_000_000)
+        self.record = RunRecord(
+            run_id=new_run_id(),
+            started_at=written_now(),
+            why=why,
+            now_us=int(_now().timestamp() * 1_000_000),
+            dates=[self.dates.first, self.dates.last],
+            force=force,
+        )
+        note_circumstances(self.record, loaded)
 
-    def run_stage(self, stage: Stage, record: StageRecord) -> None:
-        """Run one stage, or find that it is done; fill in its record."""
+    def run_stage(self, stage: Stage) -> StageRecord:
+        """Run one stage, or find that it is done; what it raises stands in the record, too."""
+        record = StageRecord(stage=stage.name, started_at=written_now())
+        self.record.stages.append(record)
         log = StageLog(stage.log)
         began = time.perf_counter()
-        key = self.key(stage)
+        record.key, record.code_version = self.key(stage), stage.code_version()
+        record.inputs = self._versions(stage.reads)
+        self.runs.save(self.record)
         try:
-            if self._is_done(stage, key):
+            if self._is_done(stage, record.key):
                 record.outcome = "skipped"
             else:
-                log.info("stage_started", stage=stage.name, run_id=self.run_id)
-                stage.load()(self.bench(stage, key))
+                log.info("stage_started", stage=stage.name, run_id=self.record.run_id)
+                stage.load()(self.bench(stage, record.key))
+                record.outcome = "done"
         except BaseException as error:
             record.outcome = "failed"
             record.error = str(error) if isinstance(error, RecomartError) else repr(error)
@@ -128,6 +147,7 @@ class _Runner:
         finally:
             record.seconds = round(time.perf_counter() - began, 3)
             self._tell(stage, record, log)
+        return record
 
     def _tell(self, stage: Stage, record: StageRecord, log: StageLog) -> None:
         if record.outcome == "failed":
@@ -138,18 +158,22 @@ class _Runner:
             if manifest is not None:
                 record.outputs[name] = manifest.version
                 record.rows[name] = manifest.rows
+                if manifest.run_id == self.record.run_id:
+                    record.made.append(name)
         if record.outcome == "done":
             log.info("stage_finished", seconds=record.seconds, outcome=record.outcome)
 
+    def _versions(self, names: Sequence[str]) -> dict[str, str]:
+        found = [self.lake.find(name) for name in expand(names, self.loaded.settings)]
+        return {manifest.name: manifest.version for manifest in found if manifest}
+
     def key(self, stage: Stage) -> str:
         """Return the hash of all that a stage's result depends on."""
-        settings = self.loaded.settings
-        parents = [self.lake.find(name) for name in expand(stage.reads, settings)]
         return hash_of(
             stage.name,
             stage.code_version(),
-            stage.settings_hash(settings),
-            [(m.name, m.version) for m in parents if m],
+            stage.settings_hash(self.loaded.settings),
+            list(self._versions(stage.reads).items()),
             [self.dates.first, self.dates.last],
         )
 
@@ -170,8 +194,8 @@ class _Runner:
             con=connect(settings.engine, spill),
             loaded=self.loaded,
             stage=stage.log,
-            run_id=self.run_id,
-            now_us=self.now_us,
+            run_id=self.record.run_id,
+            now_us=self.record.now_us,
             key=key,
             code_version=stage.code_version(),
             settings_hash=stage.settings_hash(settings),
@@ -184,6 +208,11 @@ def _now() -> datetime:
     return datetime.now(timezone.utc)
 
 
-def _run_id() -> str:
-    # to the microsecond, so that the names of records sort as their runs began
+def written_now() -> str:
+    """Return the moment as a record writes it."""
+    return _now().isoformat(timespec="milliseconds")
+
+
+def new_run_id() -> str:
+    """Return an id; to the microsecond, so that the names of records sort as their runs began."""
     return f"{_now():%Y%m%dT%H%M%S%f}Z-{uuid4().hex[:6]}"

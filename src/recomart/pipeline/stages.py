@@ -9,7 +9,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from recomart import __version__
 from recomart.features.names import VIEW_FILES
@@ -35,6 +35,7 @@ class Stage:
     uses      further rooms whose code decides its result
     libraries  optional ones whose presence and version decide its result
     always    it knows better than the runner whether there is anything to do
+    part      of the pipeline: what prepares data, and what learns from it
     """
 
     name: str
@@ -47,6 +48,7 @@ class Stage:
     uses: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
     always: bool = False
+    part: Literal["data_processing", "model_training"] = "data_processing"
 
     def load(self) -> Callable[[Workbench], None]:
         """Import the function; only now, so that a door stays light."""
@@ -161,6 +163,7 @@ STAGES = (
         writes=("training_rows",),
         settings=("ranking", "models", "evaluation", "features"),
         uses=("features", "models"),
+        part="model_training",
     ),
     Stage(
         name="train_ranker",
@@ -171,6 +174,7 @@ STAGES = (
         writes=("ranker",),
         settings=("ranking", "evaluation"),
         libraries=("catboost",),
+        part="model_training",
     ),
     Stage(
         name="train",
@@ -181,6 +185,7 @@ STAGES = (
         writes=("id_map", "model_*model"),
         settings=("models", "evaluation"),
         uses=("models",),
+        part="model_training",
     ),
     Stage(
         name="evaluate",
@@ -191,6 +196,7 @@ STAGES = (
         writes=("evaluation",),
         settings=("evaluation", "models", "ranking", "features", "project"),
         uses=("features", "models", "pages", "ranking"),
+        part="model_training",
     ),
     Stage(
         name="publish",
@@ -198,9 +204,10 @@ STAGES = (
         function="recomart.ranking.publishing:publish",
         log="training",
         reads=("events", "catalogue", "categories", "item_history", "ranker", "evaluation"),
-        writes=("champion",),
+        writes=("published_model",),
         settings=("models", "ranking", "evaluation", "features"),
         uses=("models",),
+        part="model_training",
     ),
 )
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from recomart.features.online import OnlineFeatures, open_online
-from recomart.lake import Lake, LocalObjects
+from recomart.lake import open_lake
 from recomart.models.artefact import load
 from recomart.models.sequences import recommend_for
+from recomart.ranking.aliases import champion_of
 from recomart.ranking.candidates import union
 from recomart.ranking.cascade import NAME as CASCADE
 from recomart.ranking.cascade import Cascade
@@ -24,12 +25,12 @@ from recomart.settings import RankingSettings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from recomart.lake import Manifest
+    from recomart.lake import Lake, Manifest
     from recomart.models.base import Recommender, TopN
     from recomart.ranking.shop import History
     from recomart.settings import Loaded
 
-DATASET, CONFIDENCE, BUNDLE = "champion", "confidence.json", "bundle"
+CONFIDENCE, BUNDLE = "confidence.json", "bundle"
 SHOWN_REASONS = 2
 """History items named in a reason."""
 
@@ -104,15 +105,19 @@ class Champion:
     @classmethod
     def open(cls, loaded: Loaded) -> Champion:
         """Load the champion of a shop, with its online store."""
-        paths = loaded.settings.paths
-        lake = Lake(LocalObjects(loaded.path(paths.lake)))
-        return cls.load(lake, OnlineFeatures(open_online(paths.online, loaded.folder)))
+        online = open_online(loaded.settings.paths.online, loaded.folder)
+        return cls.load(open_lake(loaded), OnlineFeatures(online))
 
     @classmethod
-    def load(cls, lake: Lake, online: OnlineFeatures) -> Champion:
-        """Load the current champion, every byte checked. Raises DataSetNotFoundError."""
-        manifest = lake.latest(DATASET)
-        files = {name: lake.read(DATASET, name) for name in _names(manifest)}
+    def load(
+        cls, lake: Lake, online: OnlineFeatures, published: Manifest | None = None
+    ) -> Champion:
+        """Load the champion, or another published model; every byte is checked.
+
+        Raises DataSetNotFoundError.
+        """
+        manifest = published or champion_of(lake)
+        files = {name: lake.read_file(manifest, name) for name in _names(manifest)}
         shop = Shop.read(lake, manifest)
         details = cast("dict[str, Any]", manifest.details)
         models = {name: _model(files, name) for name in details["models"]}

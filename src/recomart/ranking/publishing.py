@@ -12,8 +12,9 @@ from recomart.models.artefact import save
 from recomart.models.npz import pack
 from recomart.models.popularity import Popularity
 from recomart.models.registry import model_kind
+from recomart.ranking.aliases import PUBLISHED
 from recomart.ranking.cascade import NAME as CASCADE
-from recomart.ranking.champion import BUNDLE, CONFIDENCE, DATASET
+from recomart.ranking.champion import BUNDLE, CONFIDENCE
 from recomart.ranking.content import read_content
 from recomart.ranking.interactions import read_events
 from recomart.ranking.knowing import joinable
@@ -38,7 +39,7 @@ TOGETHER = {"basket": "day", "similarity": "lift"}
 
 
 def publish(bench: Workbench) -> None:
-    """Write `champion`: one data set from which recommendations are answered.
+    """Write `published_model`: one data set from which recommendations are answered.
 
     What is served is what the promotion gate decided. Its retrievers are fitted anew on everything
     known; a ranker and the confidence stay those of the windows that they learned from.
@@ -48,7 +49,7 @@ def publish(bench: Workbench) -> None:
     content = read_content(bench, data, now_us)
     known = known_at(data, now_us, bench.settings).with_content(content.features)
     serve = str(bench.lake.latest("evaluation").details["serve"])
-    draft = bench.draft(DATASET)
+    draft = bench.draft(PUBLISHED)
     facts: dict[str, JsonValue] = {"model": serve, "now_us": now_us, "n_users": data.shape[0]}
     facts["light_history"] = bench.settings.evaluation.light_history
     _add_models(bench, draft, known, serve, facts)
@@ -62,7 +63,7 @@ def publish(bench: Workbench) -> None:
         for name in ("events", "categories", "item_history", "catalogue", "evaluation", "ranker")
     ]
     bench.commit(draft, parents, details=facts)
-    bench.log.info("champion_published", model=serve, users=data.shape[0])
+    bench.log.info("model_published", model=serve, users=data.shape[0])
 
 
 def _add_models(

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 _PASSWORD = re.compile(r"(://[^:/@\s]*):[^@\s]*@")
 _SECRET_OPTION = re.compile(r"([?&](?:password|passwd|secret|token)=)[^&\s]*", re.IGNORECASE)
@@ -11,6 +15,15 @@ _SECRET_OPTION = re.compile(r"([?&](?:password|passwd|secret|token)=)[^&\s]*", r
 def shown(place: str) -> str:
     """Return a place as it may be shown or logged: without its password."""
     return _SECRET_OPTION.sub(r"\1***", _PASSWORD.sub(r"\1:***@", place))
+
+
+def without_secrets(tree: JsonValue) -> JsonValue:
+    """Return a tree of settings with the passwords left out of its places."""
+    if isinstance(tree, dict):
+        return {key: without_secrets(value) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [without_secrets(value) for value in tree]
+    return shown(tree) if isinstance(tree, str) else tree
 
 
 def scheme_of(place: str) -> str:

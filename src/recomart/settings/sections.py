@@ -14,7 +14,10 @@ from recomart.vocabulary import ADD_TO_CART, CANCEL, CLICK, PURCHASE, RATE, VIEW
 class PathSettings(Section):
     """Where things live; relative paths are relative to the folder of recomart.yaml."""
 
-    lake: str = Field("data/lake", description="root of the lake")
+    lake: str = Field("data/lake", description="root of the lake: a folder, or s3://bucket/prefix")
+    cache: str = Field(
+        "data/cache", description="local copies of files of a lake in a bucket, and its work space"
+    )
     warehouse: str = Field(
         "data/warehouse.sqlite", description="feature warehouse: an SQLite file, or postgresql://…"
     )
@@ -173,6 +176,64 @@ class EvaluationSettings(Section):
     seed: int = Field(7, description="of every random choice in training and evaluation")
 
 
+class TrackingSettings(Section):
+    """Where MLflow hears of runs. Without MLflow, runs wait in the lake until it is there."""
+
+    is_on: bool = Field(True, description="tell MLflow of every run that made something")
+    uri: str = Field(
+        "sqlite:///mlflow.db",
+        description="tracking server, http://…, or an SQLite file relative to recomart.yaml",
+    )
+    experiment: str = Field("", description="name of the experiment; empty: that of the project")
+    timeout_s: float = Field(10.0, gt=0, description="patience with a server, for each call")
+
+
+class VersioningSettings(Section):
+    """DVC over the layers of the lake and the warehouse."""
+
+    every_run: bool = Field(
+        False, description="take a snapshot after every run that made something"
+    )
+    remote: str = Field("", description="where snapshots are pushed to: a folder, or s3://…")
+
+
+class LineageSettings(Section):
+    """OpenLineage events of every run that made something."""
+
+    file: str = Field("logs/lineage.jsonl", description="a JSON line an event; empty: none")
+    url: str = Field("", description="an OpenLineage endpoint, such as Marquez; empty: none")
+    namespace: str = Field("", description="of jobs and data sets; empty: that of the project")
+
+
+class OrchestrationSettings(Section):
+    """How schedulers treat stages."""
+
+    retries: int = Field(
+        2, ge=0, description="of a stage that failed for what lies outside, such as a server"
+    )
+    retry_wait_s: float = Field(30.0, ge=0, description="before the first retry; doubled each time")
+    timeout_minutes: float = Field(240.0, gt=0, description="for each stage")
+
+
+class RetrainingSettings(Section):
+    """When `recomart retrain --if-needed` trains; null: never for that reason."""
+
+    max_age_days: float | None = Field(7.0, gt=0, description="age of the champion")
+    new_events_share: float | None = Field(
+        0.1, gt=0, description="events since, as a share of those that the champion knows"
+    )
+    max_feature_psi: float | None = Field(
+        0.25, gt=0, description="population stability index of any feature"
+    )
+    max_prediction_psi: float | None = Field(
+        0.25, gt=0, description="the same of what the champion recommends"
+    )
+    max_quality_drop: float | None = Field(
+        0.3, gt=0, lt=1, description="fall of the hit rate on new events, as a share"
+    )
+    sample_users: int = Field(500, gt=0, description="users whose lists are looked at; seeded")
+
+
 class Settings(Section):
     """The root."""
 
@@ -186,3 +247,8 @@ class Settings(Section):
     models: ModelSettings = ModelSettings()
     ranking: RankingSettings = RankingSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+    tracking: TrackingSettings = TrackingSettings()
+    versioning: VersioningSettings = VersioningSettings()
+    lineage: LineageSettings = LineageSettings()
+    orchestration: OrchestrationSettings = OrchestrationSettings()
+    retraining: RetrainingSettings = RetrainingSettings()
