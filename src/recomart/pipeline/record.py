@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Outcome = Literal["running", "done", "skipped", "failed", "killed"]
 LIBRARIES = ("numpy", "scipy", "duckdb", "pyarrow", "ibis-framework", "catboost", "torch")
 """Those whose version may move a figure."""
+CODE = Path(recomart.__file__).parent
 GIT_PATIENCE_S = 10
 
 
@@ -99,20 +100,21 @@ def note_circumstances(record: RunRecord, loaded: Loaded) -> None:
     }
     record.git = {
         "shop": commit_of(loaded.folder),
-        "code": commit_of(Path(recomart.__file__).parent),
+        "code": commit_of(CODE),
     }
 
 
 def commit_of(folder: Path) -> Commit | None:
     """Return where a folder stands in git; None where there is no git, or no commit yet."""
-    head = _git(folder, "rev-parse", "HEAD")
+    head = git(folder, "rev-parse", "HEAD")
     if not head:
         return None
-    changed = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", ".")
+    changed = git(folder, "status", "--porcelain", "--untracked-files=no", "--", ".")
     return Commit(commit=head, is_dirty=bool(changed))
 
 
-def _git(folder: Path, *words: str) -> str:
+def git(folder: Path, *words: str) -> str:
+    """Ask git about a folder; empty where it has no answer, or is not there."""
     try:
         done = subprocess.run(  # noqa: S603 -- our own words
             ["git", "-C", str(folder), *words],  # noqa: S607 -- the git that the user has

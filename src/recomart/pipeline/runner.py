@@ -56,15 +56,18 @@ def open_session(
     dates: Dates | None = None,
     force: bool = False,
     why: str = BY_HAND,
+    now_us: int | None = None,
 ) -> Iterator[Session]:
     """Open a run: under the lease, with its logs; its record is kept, whatever happens inside.
 
-    When it has ended and the lease is free again, those who follow are told. Raises LakeBusyError.
+    When it has ended and the lease is free again, those who follow are told. `now_us` stands for
+    the moment of a run that is done again. Raises LakeBusyError.
     """
     lake = open_lake(loaded)
     runs = Runs.of(loaded, lake)
-    session = Session(loaded, lake, runs, dates=dates or Dates(), force=force, why=why)
+    session = Session(loaded, lake, runs, dates=dates, force=force, why=why)
     record = session.record
+    record.now_us = now_us or record.now_us
     with recording(runs.folder.parent, record.run_id):
         try:
             with lake.lease(record.run_id):
@@ -131,7 +134,7 @@ class Session:
         log = StageLog(stage.log)
         began = time.perf_counter()
         record.key, record.code_version = self.key(stage), stage.code_version()
-        record.inputs = self._versions(stage.reads)
+        record.inputs = self._versions((*stage.reads, *stage.looks_back))
         self.runs.save(self.record)
         try:
             if self._is_done(stage, record.key):
@@ -147,6 +150,7 @@ class Session:
         finally:
             record.seconds = round(time.perf_counter() - began, 3)
             self._tell(stage, record, log)
+            self.runs.save(self.record)
         return record
 
     def _tell(self, stage: Stage, record: StageRecord, log: StageLog) -> None:

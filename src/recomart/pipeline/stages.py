@@ -36,6 +36,8 @@ class Stage:
     libraries  optional ones whose presence and version decide its result
     always    it knows better than the runner whether there is anything to do
     part      of the pipeline: what prepares data, and what learns from it
+    looks_back  data sets of earlier runs whose manifests its result depends on, though a change of
+              them alone is no reason to do it again
     """
 
     name: str
@@ -49,6 +51,7 @@ class Stage:
     libraries: tuple[str, ...] = ()
     always: bool = False
     part: Literal["data_processing", "model_training"] = "data_processing"
+    looks_back: tuple[str, ...] = ()
 
     def load(self) -> Callable[[Workbench], None]:
         """Import the function; only now, so that a door stays light."""
@@ -95,6 +98,7 @@ STAGES = (
         log="validation",
         reads=("valid_*source", "quarantined_*source"),
         writes=("quality",),
+        looks_back=("quality",),
         settings=("sources", "project"),
         uses=("pages",),
     ),
@@ -194,6 +198,7 @@ STAGES = (
         log="evaluation",
         reads=("events", "catalogue", "item_history", "id_map", "ranker", "*view", "model_*model"),
         writes=("evaluation",),
+        looks_back=("published_model", "hold"),
         settings=("evaluation", "models", "ranking", "features", "project"),
         uses=("features", "models", "pages", "ranking"),
         part="model_training",
