@@ -225,6 +225,9 @@ class RetrainingSettings(Section):
     max_feature_psi: float | None = Field(
         0.25, gt=0, description="population stability index of any feature"
     )
+    ignored_features: tuple[str, ...] = Field(
+        (), description="features that are not watched, `view.feature`; `*` stands for any letters"
+    )
     max_prediction_psi: float | None = Field(
         0.25, gt=0, description="the same of what the champion recommends"
     )
