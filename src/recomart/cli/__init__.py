@@ -17,6 +17,7 @@ from recomart.cli.context import Context
 from recomart.cli.features import features
 from recomart.cli.look import doctor, report, status
 from recomart.cli.quarantine import quarantine
+from recomart.cli.retraining import retrain
 from recomart.cli.start import config, demo, init
 from recomart.cli.tune import tune
 from recomart.cli.work import STAGE_COMMANDS, run
@@ -54,7 +55,7 @@ def recomart(
 
 ASK = (recommend, similar, session, bundle)
 
-for command in (init, demo, run, *STAGE_COMMANDS, *ASK, tune, report, status, doctor):
+for command in (init, demo, run, retrain, *STAGE_COMMANDS, *ASK, tune, report, status, doctor):
     recomart.add_command(command)
 recomart.add_command(features)
 recomart.add_command(quarantine)

@@ -1,10 +1,11 @@
-"""Monitoring: has what the champion learned from changed, and does it still do as well?
+"""Monitoring: whether what the champion learned from changed, and whether it still does as well.
 
 Reads    data sets and their older versions: views, events, published models, evaluations
 Writes   nothing; figures with a verdict and a sentence
 Imports  evaluation, ranking, features, engines, lake; never pipeline, serving
 
-One reason to retrain a file. A reason that cannot be measured has no verdict, and says why.
+A reason to retrain is a function and a line in `reasons.py`. One that cannot be measured has no
+verdict, and says why.
 """
 
 from recomart.monitoring.psi import psi

@@ -1,4 +1,4 @@
-"""Drift of features: each view now against the version of it that the champion knew.
+"""Drift of features: each view now against the version of it that the model knew.
 
 That version is found by its lineage, not by a clock: the newest one that was made from the same
 version of `events` as the published model.
@@ -11,23 +11,25 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 import ibis
-import pyarrow as pa
 
 from recomart.features.views import views_of
 from recomart.monitoring.psi import psi
 from recomart.monitoring.reason import Reason
+from recomart.monitoring.since import EVENTS, version_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import pyarrow as pa
+
     from recomart.features.definition import FeatureView
-    from recomart.lake import Lake, Manifest, Workbench
+    from recomart.lake import Manifest, Workbench
+    from recomart.monitoring.since import Since
 
 NAME = "features"
-EVENTS = "events"
 MOST_ROWS = 20_000
 """Rows of a view that are looked at on each side; the same keys on both, where both have them."""
-LEAST_ROWS = 100
+LEAST_ROWS = 200
 """In fewer, chance alone moves the index beyond any threshold."""
 SHOWN = 20
 
@@ -40,14 +42,11 @@ class Drift:
     psi: float
 
 
-def feature_drift(bench: Workbench, champion: Manifest) -> Reason:
-    """Hold the features of now against those that the champion knew."""
-    threshold = bench.settings.retraining.max_feature_psi
-    if threshold is None:
-        return Reason.silent(NAME, None, "switched off by retraining.max_feature_psi")
-    found = sorted(drifts(bench, champion), key=lambda one: (-one.psi, one.feature))
+def feature_drift(since: Since, threshold: float) -> Reason:
+    """Hold the features of now against those that the model knew."""
+    found = sorted(drifts(since), key=lambda one: (-one.psi, one.feature))
     if not found:
-        return Reason.silent(NAME, threshold, "no view has a version that the champion knew")
+        return Reason.silent(NAME, threshold, "no view has enough rows, then and now")
     most, n_beyond = found[0], sum(one.psi > threshold for one in found)
     return Reason.of(
         NAME,
@@ -58,26 +57,20 @@ def feature_drift(bench: Workbench, champion: Manifest) -> Reason:
     )
 
 
-def drifts(bench: Workbench, champion: Manifest) -> Iterator[Drift]:
+def drifts(since: Since) -> Iterator[Drift]:
     """Yield the index of every feature that is not ignored, view by view."""
-    for view in views_of(bench.settings.features).values():
-        now, then = bench.lake.find(view.dataset), known_to(bench.lake, champion, view.dataset)
+    for view in views_of(since.bench.settings.features).values():
+        now, then = since.bench.lake.find(view.dataset), known_to(since, view.dataset)
         if now is not None and then is not None:
-            yield from drifts_of(bench, view, then, now)
+            yield from drifts_of(since.bench, view, then, now)
 
 
-def known_to(lake: Lake, champion: Manifest, dataset: str) -> Manifest | None:
-    """Return the newest version of a view from the events that the champion learned from."""
-    learned = version_in(champion, EVENTS)
-    for manifest in reversed(lake.history(dataset)):
-        if version_in(manifest, EVENTS) == learned:
+def known_to(since: Since, dataset: str) -> Manifest | None:
+    """Return the newest version of a view from the events that the model learned from."""
+    for manifest in reversed(since.bench.lake.history(dataset)):
+        if version_in(manifest, EVENTS) == since.learned:
             return manifest
     return None
-
-
-def version_in(manifest: Manifest, parent: str) -> str | None:
-    """Return the version of a parent."""
-    return {one.name: one.version for one in manifest.parents}.get(parent)
 
 
 def drifts_of(

@@ -215,6 +215,15 @@ class OrchestrationSettings(Section):
     timeout_minutes: float = Field(240.0, gt=0, description="for each stage")
 
 
+NOT_WATCHED = (
+    "*_id", "*_us", "*_code", "*.path", "*.last_item*",
+    "*.days_since_*", "*.total_*", "*.distinct_*", "*.active_days", "*.interaction_count",
+    "user_*.n_*", "item_features.n_*", "category_features.n_*", "time_features.*", "item_pairs.*",
+    "item_features.popularity",
+)  # fmt: skip
+"""Keys and moments; ages and totals, which grow whatever people do; a rank, which never drifts."""
+
+
 class RetrainingSettings(Section):
     """When `recomart retrain --if-needed` trains; null: never for that reason."""
 
@@ -226,7 +235,8 @@ class RetrainingSettings(Section):
         0.25, gt=0, description="population stability index of any feature"
     )
     ignored_features: tuple[str, ...] = Field(
-        (), description="features that are not watched, `view.feature`; `*` stands for any letters"
+        NOT_WATCHED,
+        description="features that are not watched, `view.feature`; `*` stands for any letters",
     )
     max_prediction_psi: float | None = Field(
         0.25, gt=0, description="the same of what the champion recommends"
