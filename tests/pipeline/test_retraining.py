@@ -138,7 +138,7 @@ def test_age_alone_speaks_but_nothing_new_is_learned_from_the_same_events(shop):
 
     assert (decision.why, speaking(decision)) == ("age", ["age"])
     assert (decision.is_trained, decision.serves) == (False, 1)
-    assert decision.says.startswith("nothing new to learn from")
+    assert decision.says.startswith("Nothing new to learn from")
 
 
 def test_a_clock_that_went_back_is_age_0_with_a_warning(shop):

@@ -42,6 +42,6 @@ def _tell(context: Context, found: Retraining) -> None:
         context.answer_one(found.model_dump(mode="json"))
         return
     context.answer([reason.model_dump() for reason in found.reasons], COLUMNS)
-    click.echo(f"\nRetraining: {found.why}. {found.says[0].upper()}{found.says[1:]}.")
+    click.echo(f"\nRetraining: {found.why}. {found.says}")
     if found.serves:
         click.echo(f"Published model {found.serves} serves.")

@@ -48,11 +48,12 @@ def feature_drift(since: Since, threshold: float) -> Reason:
     if not found:
         return Reason.silent(NAME, threshold, "no view has enough rows, then and now")
     most, n_beyond = found[0], sum(one.psi > threshold for one in found)
+    told = f"; most: {most.feature}" if most.psi else ""
     return Reason.of(
         NAME,
         most.psi,
         threshold,
-        f"{n_beyond} of {len(found)} features beyond; most: {most.feature}",
+        f"{n_beyond} of {len(found)} features beyond{told}",
         {"psi": {one.feature: round(one.psi, 4) for one in found[:SHOWN]}},
     )
 

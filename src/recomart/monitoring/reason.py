@@ -33,7 +33,7 @@ class Reason(BaseModel, frozen=True, extra="forbid"):
         """Hold a figure against its threshold."""
         return cls(
             name=name,
-            now=now,
+            now=round(now, 6),
             threshold=threshold,
             verdict=now > threshold,
             says=says,

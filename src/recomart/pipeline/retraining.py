@@ -121,7 +121,7 @@ def measure_only(loaded: Loaded) -> Retraining:
     decision = _decide(session.bench(DECIDE, session.key(DECIDE)), is_asked=False)
     told = _told(decision, [], loaded)
     return told.model_copy(
-        update={"says": "only measured: nothing was brought in, nothing trained"}
+        update={"says": "Only measured: nothing was brought in, nothing trained."}
     )
 
 
@@ -178,9 +178,9 @@ def _told(decision: Decision, records: list[StageRecord], loaded: Loaded) -> Ret
     lake = open_lake(loaded)
     champion, challenger = find_champion(lake), find_challenger(lake)
     if not records:
-        says = "nothing was trained"
+        says = "Nothing was trained."
     elif all(record.outcome == "skipped" for record in records):
-        says = "nothing new to learn from: every stage is as it was"
+        says = "Nothing new to learn from: every stage is as it was."
     else:
         says = read_evaluation(loaded).decision.says
         if challenger and champion:
