@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import settings
 from recomart.engines import connect
 from recomart.lake import Lake, LocalObjects, Workbench
 from recomart.settings import EngineSettings, Loaded, Settings
+from tests.s3 import environment, fresh_url, s3_server
 from tests.servers import postgres_server, redis_server
 
 settings.register_profile("recomart", deadline=None, max_examples=50)
@@ -76,3 +78,27 @@ def postgres_url():
 def redis_url():
     with redis_server() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def s3_running():
+    with s3_server() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_running, monkeypatch, tmp_path):
+    """The server, as the usual chain of boto3 finds it."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in environment(s3_running, tmp_path).items():
+        monkeypatch.setenv(name, value)
+    s3_running.heal()
+    yield s3_running
+    s3_running.heal()
+
+
+@pytest.fixture
+def s3_url(s3):
+    """A lake that nobody knows yet, ``s3://bucket/prefix``."""
+    return fresh_url()

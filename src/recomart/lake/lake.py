@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from recomart.errors import DataSetNotFoundError, IntegrityError, LakeBusyError
@@ -10,8 +11,7 @@ from recomart.lake.manifest import FileEntry, Manifest
 from recomart.vocabulary import LAYERS, layer_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from recomart.lake.objects import Objects
@@ -39,10 +39,20 @@ class Lake:
     def __init__(self, objects: Objects) -> None:
         self.objects = objects
         self._verified: set[str] = set()
+        self._current: dict[str, Manifest | None] | None = None
 
-    def lease(self, run_id: str) -> AbstractContextManager[None]:
-        """Hold the only right to commit. Raises LakeBusyError, naming the holder."""
-        return self.objects.lease(run_id)
+    @contextmanager
+    def lease(self, run_id: str) -> Iterator[None]:
+        """Hold the only right to commit. Raises LakeBusyError, naming the holder.
+
+        Nobody else commits meanwhile, so what was found once is not looked up again.
+        """
+        with self.objects.lease(run_id):
+            self._current = {}
+            try:
+                yield
+            finally:
+                self._current = None
 
     def names(self) -> list[str]:
         """Return the names of all data sets that have a committed version, sorted."""
@@ -56,6 +66,13 @@ class Lake:
 
     def find(self, dataset: str) -> Manifest | None:
         """Return the current version of a data set, or None where there is none yet."""
+        if self._current is None:
+            return self._find(dataset)
+        if dataset not in self._current:
+            self._current[dataset] = self._find(dataset)
+        return self._current[dataset]
+
+    def _find(self, dataset: str) -> Manifest | None:
         keys = list(self.objects.keys(f"{folder_of(dataset)}/manifests"))
         return self._manifest(keys[-1]) if keys else None
 
@@ -99,6 +116,8 @@ class Lake:
         body = manifest.model_dump_json(indent=1).encode()
         if not self.objects.put_if_absent(key, body):
             raise LakeBusyError(key, "it committed this version first")
+        if self._current is not None:
+            self._current[manifest.name] = manifest
 
     def _manifest(self, key: str) -> Manifest:
         try:
@@ -112,11 +131,12 @@ class Lake:
     def _verify(self, file: FileEntry) -> Path:
         try:
             path = self.objects.path(file.key)
+            if file.key not in self._verified and sha256_of(path) != file.sha256:
+                path = self.objects.path(file.key, fresh=True)  # the copy may be damaged
+                found = sha256_of(path)
+                if found != file.sha256:
+                    raise IntegrityError.of_file(file.key, file.sha256, found)
         except KeyError:
             raise IntegrityError.of_file(file.key, file.sha256, "no file") from None
-        if file.key not in self._verified:
-            found = sha256_of(path)
-            if found != file.sha256:
-                raise IntegrityError.of_file(file.key, file.sha256, found)
-            self._verified.add(file.key)
+        self._verified.add(file.key)
         return path
