@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -12,7 +13,6 @@ from hypothesis import settings
 from recomart.engines import connect
 from recomart.lake import Lake, LocalObjects, Workbench
 from recomart.settings import EngineSettings, Loaded, Settings
-from tests.s3 import environment, fresh_url, s3_server
 from tests.servers import postgres_server, redis_server
 
 settings.register_profile("recomart", deadline=None, max_examples=50)
@@ -82,23 +82,35 @@ def redis_url():
 
 @pytest.fixture(scope="session")
 def s3_running():
+    from tests.s3 import s3_server  # boto3 and moto: only where they are asked for
+
     with s3_server() as server:
         yield server
 
 
+@contextmanager
+def chain_of(server, folder):
+    """Let the usual chain of boto3 lead to a server, and to nothing else."""
+    from tests.s3 import environment
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        for name, value in environment(server, folder).items():
+            patch.setenv(name, value)
+        server.heal()
+        yield server
+        server.heal()
+
+
 @pytest.fixture
-def s3(s3_running, monkeypatch, tmp_path):
-    """The server, as the usual chain of boto3 finds it."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    for name, value in environment(s3_running, tmp_path).items():
-        monkeypatch.setenv(name, value)
-    s3_running.heal()
-    yield s3_running
-    s3_running.heal()
+def s3(s3_running, tmp_path):
+    with chain_of(s3_running, tmp_path):
+        yield s3_running
 
 
 @pytest.fixture
 def s3_url(s3):
-    """A lake that nobody knows yet, ``s3://bucket/prefix``."""
+    from tests.s3 import fresh_url
+
     return fresh_url()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager, suppress
+from datetime import timezone
 from email.utils import parsedate_to_datetime
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -126,12 +127,15 @@ class Bucket:
 
     def put(self, key: str, body: bytes | IO[bytes], **condition: str) -> str:
         """Store in one request, under a condition (`IfNoneMatch`, `IfMatch`); return the tag."""
-        return self._insist(
-            lambda: self._client.put_object(
+
+        def store() -> Answer:
+            if not isinstance(body, bytes):
+                body.seek(0)
+            return self._client.put_object(  # type: ignore[no-any-return]
                 **self._at(key), Body=body, ChecksumAlgorithm=CHECKSUM, **condition
-            ),
-            key,
-        )
+            )
+
+        return self._insist(store, key)
 
     def put_file(self, key: str, path: Path, **condition: str) -> str:
         """Store a file, whatever its size, under a condition; return the tag."""
@@ -179,7 +183,7 @@ class Bucket:
         with self._trouble("delete", key):
             self._client.delete_object(**self._at(key))
 
-    def _insist(self, write: Callable[[], Any], key: str, attempts: int = ATTEMPTS) -> str:
+    def _insist(self, write: Callable[[], Answer], key: str, attempts: int = ATTEMPTS) -> str:
         """Write, once more if another write of the same key came in between; return the tag."""
         try:
             with self._trouble("write", key):
@@ -242,7 +246,7 @@ class Bucket:
     def _configuration(self, name: str) -> SettingsError:
         return SettingsError(
             f"The configuration of S3 for {self.url} does not fit: {name}.",
-            remedy="Look at AWS_PROFILE, AWS_ENDPOINT_URL_S3, AWS_REGION and ~/.aws/config.",
+            remedy="Look at AWS_PROFILE, AWS_ENDPOINT_URL_S3, AWS_DEFAULT_REGION and ~/.aws/config.",
         )
 
 
@@ -264,7 +268,7 @@ def parts_of(url: str) -> tuple[str, str]:
 def age_of(answer: Answer) -> float:
     """Return how old an object was when it was read, in seconds by the server's own clock."""
     headers = answer["ResponseMetadata"]["HTTPHeaders"]
-    now = parsedate_to_datetime(headers["date"])
+    now = parsedate_to_datetime(headers["date"]).replace(tzinfo=timezone.utc)  # HTTP knows no other
     return float((now - answer["LastModified"]).total_seconds())
 
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
-from recomart.errors import DataSetNotFoundError, IntegrityError, LakeBusyError
+from recomart.errors import (
+    AccessDeniedError,
+    DataSetNotFoundError,
+    IntegrityError,
+    LakeBusyError,
+)
 from recomart.lake.manifest import FileEntry, Manifest
 from recomart.vocabulary import LAYERS, layer_of
 
@@ -39,7 +45,9 @@ class Lake:
     def __init__(self, objects: Objects) -> None:
         self.objects = objects
         self._verified: set[str] = set()
-        self._current: dict[str, Manifest | None] | None = None
+        self._is_held = False
+        self._lines: dict[str, list[str]] = {}
+        self._manifests: dict[str, Manifest] = {}
 
     @contextmanager
     def lease(self, run_id: str) -> Iterator[None]:
@@ -48,11 +56,22 @@ class Lake:
         Nobody else commits meanwhile, so what was found once is not looked up again.
         """
         with self.objects.lease(run_id):
-            self._current = {}
+            self._is_held = True
             try:
                 yield
             finally:
-                self._current = None
+                self._is_held = False
+                self._lines.clear()
+                self._manifests.clear()
+
+    def probe(self) -> None:
+        """Store, read and forget something, to see that the place keeps its promises."""
+        key = f".probe/{uuid4().hex}"
+        self.objects.put_if_absent(key, b"first")
+        if self.objects.put_if_absent(key, b"second") or self.objects.get(key) != b"first":
+            raise AccessDeniedError("The lake", "keep what is stored: it does not know conditions")
+        with suppress(AccessDeniedError):  # nothing else here wants the right to delete
+            self.objects.delete(key)
 
     def names(self) -> list[str]:
         """Return the names of all data sets that have a committed version, sorted."""
@@ -66,14 +85,7 @@ class Lake:
 
     def find(self, dataset: str) -> Manifest | None:
         """Return the current version of a data set, or None where there is none yet."""
-        if self._current is None:
-            return self._find(dataset)
-        if dataset not in self._current:
-            self._current[dataset] = self._find(dataset)
-        return self._current[dataset]
-
-    def _find(self, dataset: str) -> Manifest | None:
-        keys = list(self.objects.keys(f"{folder_of(dataset)}/manifests"))
+        keys = self._line(dataset)
         return self._manifest(keys[-1]) if keys else None
 
     def latest(self, dataset: str) -> Manifest:
@@ -85,8 +97,7 @@ class Lake:
 
     def history(self, dataset: str) -> list[Manifest]:
         """Return all versions of a data set, oldest first."""
-        keys = self.objects.keys(f"{folder_of(dataset)}/manifests")
-        return [self._manifest(key) for key in keys]
+        return [self._manifest(key) for key in self._line(dataset)]
 
     def paths(self, files: Iterable[FileEntry]) -> list[Path]:
         """Return local files to read, each checked against its sha256. Raises IntegrityError."""
@@ -114,19 +125,35 @@ class Lake:
         """Commit a version: from now on it is the current one. Raises LakeBusyError if raced."""
         key = f"{folder_of(manifest.name)}/manifests/{manifest.number:08d}.json"
         body = manifest.model_dump_json(indent=1).encode()
+        line = self._lines.get(manifest.name)
         if not self.objects.put_if_absent(key, body):
             raise LakeBusyError(key, "it committed this version first")
-        if self._current is not None:
-            self._current[manifest.name] = manifest
+        if line is not None:
+            line.append(key)
+            self._manifests[key] = Manifest.model_validate_json(body)
+
+    def _line(self, dataset: str) -> list[str]:
+        """Return the keys of the manifests of all versions, oldest first."""
+        if dataset in self._lines:
+            return self._lines[dataset]
+        keys = list(self.objects.keys(f"{folder_of(dataset)}/manifests"))
+        if self._is_held:
+            self._lines[dataset] = keys
+        return keys
 
     def _manifest(self, key: str) -> Manifest:
+        if key in self._manifests:
+            return self._manifests[key]
         try:
-            return Manifest.model_validate_json(self.objects.get(key))
+            manifest = Manifest.model_validate_json(self.objects.get(key))
         except ValueError as error:
             raise IntegrityError(
                 f"The manifest {key!r} cannot be read: {str(error).splitlines()[0]}.",
                 remedy="Restore it from a backup, or delete it to fall back to the version before.",
             ) from error
+        if self._is_held:
+            self._manifests[key] = manifest
+        return manifest
 
     def _verify(self, file: FileEntry) -> Path:
         try:
