@@ -10,6 +10,7 @@ import re
 from contextlib import contextmanager, suppress
 from datetime import timezone
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -246,7 +247,7 @@ class Bucket:
     def _configuration(self, name: str) -> SettingsError:
         return SettingsError(
             f"The configuration of S3 for {self.url} does not fit: {name}.",
-            remedy="Look at AWS_PROFILE, AWS_ENDPOINT_URL_S3, AWS_DEFAULT_REGION and ~/.aws/config.",
+            remedy="Look at AWS_PROFILE, AWS_DEFAULT_REGION, AWS_ENDPOINT_URL_S3, ~/.aws/config.",
         )
 
 
@@ -274,6 +275,7 @@ def age_of(answer: Answer) -> float:
 
 def _client(answer_s: float) -> Any:  # noqa: ANN401 -- boto3 makes its class at run time
     import boto3
+    import botocore.session
     from botocore.config import Config
 
     config = Config(
@@ -282,4 +284,14 @@ def _client(answer_s: float) -> Any:  # noqa: ANN401 -- boto3 makes its class at
         retries={"mode": "standard"},  # how often: AWS_MAX_ATTEMPTS, by default 3 in all
         user_agent_extra="recomart",
     )
-    return boto3.session.Session().client("s3", config=config)
+    session = botocore.session.get_session()
+    session.register_component("data_loader", _definitions())
+    return boto3.session.Session(botocore_session=session).client("s3", config=config)
+
+
+@cache
+def _definitions() -> Any:  # noqa: ANN401 -- as above
+    """Return what botocore knows of the protocol, which takes long to read."""
+    from botocore.loaders import create_loader
+
+    return create_loader()
