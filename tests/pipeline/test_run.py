@@ -166,7 +166,7 @@ def test_killed_again_and_again_it_still_ends_with_the_same_bytes(
     _, expected = reference
     for attempt in range(60):
         when = ("before", "after")[attempt % 2]
-        command = [sys.executable, "-c", KILLED + RUN, str(tmp_path), "10", when]
+        command = [sys.executable, "-c", KILLED + RUN, str(tmp_path), "14", when]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode == 0:
             break
