@@ -12,7 +12,6 @@ from uuid import uuid4
 from recomart.lake.bucket import ANSWER_S, PART, Bucket, ConditionError
 from recomart.lake.lease import lease
 from recomart.lake.manifest import hash_of
-from recomart.lake.objects import Objects
 from recomart.lake.s3_lease import TO_LIVE_S, s3_lease
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ ONCE = {"IfNoneMatch": "*"}
 HOME = ".home"
 
 
-class S3Objects(Objects):
+class S3Objects:
     """Objects under ``s3://bucket/prefix``; names that start with a dot are not objects.
 
     What is atomic is so by conditional puts: of two that put the same key, the server takes one.
