@@ -20,6 +20,7 @@ engine: {threads: 2, memory_limit: 1GiB}
 models:
   train: [popularity, cooccurrence, rp3beta, blend]
   parameters: {blend: {members: [{model: rp3beta}]}}
+ranking: {trees: 20, losses: [QueryRMSE]}
 evaluation: {test_days: 3, relevant: [add_to_cart, purchase], bootstrap: 100}
 """
 
