@@ -12,6 +12,7 @@ from recomart.lake.lake import Lake, folder_of, sha256_of
 from recomart.lake.manifest import FileEntry, Making, Manifest, Parent, hash_of
 from recomart.lake.objects import LocalObjects, Objects
 from recomart.lake.opening import open_lake
+from recomart.lake.s3 import S3Objects
 from recomart.lake.workbench import Dates, Workbench
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Manifest",
     "Objects",
     "Parent",
+    "S3Objects",
     "Workbench",
     "folder_of",
     "hash_of",
