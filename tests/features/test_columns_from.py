@@ -12,7 +12,7 @@ from recomart.settings import Aggregate, DeclaredView, FeatureSettings
 SETTINGS = FeatureSettings(
     views={
         "device_days": DeclaredView(
-            keys=("user_id",),
+            entity=("user",),
             features={
                 "n": Aggregate(of="count"),
                 "spent_7d": Aggregate(

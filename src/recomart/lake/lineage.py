@@ -147,7 +147,7 @@ class Versions:
 def ancestry(versions: Versions, of: Iterable[Manifest]) -> Lineage:
     """Return what versions were made from, up to the raw files."""
     found = [Node.of(manifest) for manifest in of]
-    lineage = Lineage(tuple(node.key for node in found))
+    lineage = Lineage(tuple(dict.fromkeys(node.key for node in found)))
     waiting = found[::-1]
     while waiting:
         node = waiting.pop()

@@ -18,6 +18,8 @@ BOX, GAP = (1.34, 0.5), 0.14
 """Width and height of a box, and the least space beside it; inches."""
 ROW = 0.86
 """From one row to the next; inches."""
+TOP = 0.35
+"""Above the first row, where the kinds are named; inches."""
 SWEEPS = 4
 """Times that rows are sorted by their neighbours, so that few arrows cross."""
 LONGEST = 22
@@ -51,10 +53,11 @@ def flow(boxes: Sequence[Box], arrows: Collection[tuple[str, str]], says: str = 
     known = {box.key: box for box in boxes}
     drawn = _needed(known, {(a, b) for a, b in arrows if a in known and b in known and a != b})
     rows = _rows(known, drawn)
-    canvas = Canvas(ROW * len(rows) + 0.3, grid="")
+    bottom = ROW * (len(rows) - 1) + BOX[1] + 0.1
+    canvas = Canvas(bottom + TOP, grid="")
     canvas.axes.set_axis_off()
     canvas.axes.set_xlim(0, WIDTH)
-    canvas.axes.set_ylim(ROW * len(rows) - ROW / 2 + BOX[1] / 2 + 0.1, -0.35)
+    canvas.axes.set_ylim(bottom, -TOP)
     places = {
         key: (_across(place, len(row)), ROW * depth + BOX[1] / 2)
         for depth, row in enumerate(rows)
@@ -106,6 +109,9 @@ def _rows(known: Mapping[str, Box], arrows: Arrows) -> list[list[str]]:
         return depth[key]
 
     levels: list[list[str]] = [[] for _ in range(1 + max(map(depth_of, known)))]
+    for key in known:  # what nothing leads to stands near to where it leads
+        if not any(end == key for _, end in arrows):
+            depth[key] = min((depth[b] - 1 for a, b in arrows if a == key), default=0)
     for key in known:
         levels[depth[key]].append(key)
     _untangle(levels, arrows)
@@ -207,5 +213,5 @@ def _name_kinds(canvas: Canvas, kinds: Sequence[str]) -> None:
     for n, kind in enumerate(kinds if any(kinds) else ()):
         x = 0.1 + n * WIDTH / max(len(kinds), 5)
         colour = PALETTE[n % len(PALETTE)]
-        canvas.axes.plot(x, -0.2, "s", color=colour, markersize=6, clip_on=False)
-        canvas.axes.text(x + 0.12, -0.2, _short(kind), va="center_baseline", color=MUTED)
+        canvas.axes.plot(x, -TOP / 2, "s", color=colour, markersize=6, clip_on=False)
+        canvas.axes.text(x + 0.12, -TOP / 2, _short(kind), va="center_baseline", color=MUTED)
