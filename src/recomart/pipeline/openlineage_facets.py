@@ -1,6 +1,7 @@
-"""What OpenLineage calls facets: what is said of a run, a job, a data set. Needs openlineage-python.
+"""What OpenLineage calls facets: what is said of a run, a job, a data set.
 
-Each names its producer itself: the library's own way is one word for the whole process.
+Needs openlineage-python. Each facet names its producer itself: the library's own way is one word
+for the whole process.
 """
 
 from __future__ import annotations
