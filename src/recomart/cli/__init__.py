@@ -15,6 +15,7 @@ from recomart import __version__
 from recomart.cli.ask import bundle, recommend, session, similar
 from recomart.cli.context import Context
 from recomart.cli.features import features
+from recomart.cli.lineage import lineage
 from recomart.cli.look import doctor, report, status
 from recomart.cli.quarantine import quarantine
 from recomart.cli.retraining import retrain
@@ -63,6 +64,7 @@ COMMANDS = (
     *(report, status, doctor),
     features,
     *(runs, reproduce),
+    lineage,
     quarantine,
     config,
 )

@@ -99,6 +99,10 @@ class Lake:
         """Return all versions of a data set, oldest first."""
         return [self._manifest(key) for key in self._line(dataset)]
 
+    def newest_first(self, dataset: str) -> Iterator[Manifest]:
+        """Yield the versions of a data set, each read when it is asked for."""
+        return (self._manifest(key) for key in reversed(self._line(dataset)))
+
     def paths(self, files: Iterable[FileEntry]) -> list[Path]:
         """Return local files to read, each checked against its sha256. Raises IntegrityError."""
         return [self._verify(file) for file in files]
@@ -116,7 +120,7 @@ class Lake:
 
     def version(self, dataset: str, version: str) -> Manifest:
         """Return the newest manifest of a version by its hash. Raises DataSetNotFoundError."""
-        for manifest in reversed(self.history(dataset)):
+        for manifest in self.newest_first(dataset):
             if manifest.version == version:
                 return manifest
         raise DataSetNotFoundError(f"{dataset} {version[:12]}", self.names())
