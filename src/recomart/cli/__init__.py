@@ -14,6 +14,7 @@ import click
 from recomart import __version__
 from recomart.cli.ask import bundle, recommend, session, similar
 from recomart.cli.context import Context
+from recomart.cli.data import data
 from recomart.cli.features import features
 from recomart.cli.look import doctor, report, status
 from recomart.cli.quarantine import quarantine
@@ -59,6 +60,7 @@ for command in (init, demo, run, *STAGE_COMMANDS, *ASK, tune, report, status, do
 recomart.add_command(features)
 recomart.add_command(quarantine)
 recomart.add_command(config)
+recomart.add_command(data)
 
 
 def main() -> None:
