@@ -1,21 +1,27 @@
-"""A small shop that has run once, copied for each test, with git and DVC of its own."""
+"""Shops whose data are versioned, with a git and a DVC that know nothing of this machine."""
 
-import shutil
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 
+import boto3
 import pytest
 
-from recomart.pipeline import run, versioning
+from recomart.lake import Draft, Making, open_lake
+from recomart.pipeline import versioning
 from recomart.settings import load_settings
-from tests.pipeline.conftest import SETTINGS
+from tests.servers import free_port, running
 
 IDENTITY = "[user]\n\tname = Ada\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n"
-STAGES = ("ingest", "validate", "prepare", "build_features", "load_warehouse", "train")
-"""Enough to fill every layer and the warehouse."""
+DATA_SETS = ("raw_shop", "valid_shop", "events", "user_features", "hold")
+"""One for each layer."""
 
 
 @pytest.fixture(autouse=True)
-def as_on_a_new_machine(tmp_path, monkeypatch):
-    """Git and DVC know nothing but who commits; give the file in which git reads it."""
+def gitconfig(tmp_path, monkeypatch):
+    """Git and DVC know nothing but who commits; the file in which git reads it."""
     config = tmp_path / "gitconfig"
     config.write_text(IDENTITY, encoding="utf-8")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
@@ -26,25 +32,70 @@ def as_on_a_new_machine(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def shop_that_ran(tmp_path_factory, shop_files):
-    """A shop whose last day is still to come: its folder, where that day is, where it belongs."""
-    folder = tmp_path_factory.mktemp("versioned")
-    files = shutil.copytree(shop_files.folder, folder / "files")
-    shop = folder / "mine"
-    shop.mkdir()
-    text = SETTINGS.replace("path: shop/", f"path: {files}/")
-    (shop / "recomart.yaml").write_text(text, encoding="utf-8")
-    belongs = max((files / "events").glob("*.csv"))
-    last = belongs.rename(folder / belongs.name)
-    run(load_settings(shop, environment={}), STAGES)
-    return shop, last, belongs
+def moto_url():
+    """The address of a server that speaks S3."""
+    port = free_port()
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with running(command, port):
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture
-def shop(tmp_path, shop_that_ran):
-    """The settings of a copy of the shop."""
-    shutil.copytree(shop_that_ran[0], tmp_path / "mine")
-    return load_settings(tmp_path / "mine", environment={})
+def bucket(moto_url, monkeypatch):
+    """A bucket of its own, and the environment that leads to it."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", moto_url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cr3t-of-a-test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    name = f"versions-{os.urandom(4).hex()}"
+    boto3.client("s3").create_bucket(Bucket=name)
+    return name
+
+
+def change(loaded, word, names=DATA_SETS):
+    """Publish a version of data sets, and bring the warehouse to it."""
+    for name in names:
+        draft = Draft(open_lake(loaded), name)
+        draft.add_bytes("what.json", f"{name}: {word}".encode() * 50)
+        draft.commit(Making(key=word, stage="test", run_id=word))
+    warehouse = loaded.path(loaded.settings.paths.warehouse)
+    with closing(sqlite3.connect(warehouse, isolation_level=None)) as con:
+        con.execute("PRAGMA journal_mode = WAL")
+        con.execute("CREATE TABLE IF NOT EXISTS words (word TEXT)")
+        con.execute("INSERT INTO words VALUES (?)", (word,))
+
+
+def words(loaded):
+    """What a shop holds: the word of each data set, checked, and those of the warehouse."""
+    lake = open_lake(loaded)
+    held = {name: lake.read(name, "what.json").decode().split(": ")[1] for name in lake.names()}
+    with closing(sqlite3.connect(loaded.path(loaded.settings.paths.warehouse))) as con:
+        told = [row[0] for row in con.execute("SELECT word FROM words ORDER BY rowid")]
+    return {name: word.removesuffix(name) for name, word in held.items()}, told
+
+
+def all_hold(word, *told):
+    """What `words` answers where every data set holds the same word."""
+    return dict.fromkeys(DATA_SETS, word), [*told]
+
+
+def git(loaded, *command):
+    """What a git command says in the shop's folder, right-hand space taken off."""
+    done = subprocess.run(
+        ["git", *command], cwd=loaded.folder, capture_output=True, text=True, check=True
+    )
+    return done.stdout.rstrip()
+
+
+@pytest.fixture
+def shop(tmp_path):
+    """A shop with a data set in each layer, and a warehouse."""
+    folder = tmp_path / "above" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "recomart.yaml").write_text("project: Mine\n", encoding="utf-8")
+    loaded = load_settings(folder, environment={})
+    change(loaded, "one")
+    return loaded
 
 
 @pytest.fixture
@@ -55,13 +106,6 @@ def kept(shop):
     return shop
 
 
-@pytest.fixture
-def next_day(shop_that_ran):
-    """Brings the last day's events, or takes them away again."""
-    _, last, belongs = shop_that_ran
-
-    def bring(come=True):
-        shutil.copy2(last, belongs) if come else belongs.unlink()
-
-    yield bring
-    belongs.unlink(missing_ok=True)
+def with_settings(loaded, tree):
+    """The same shop under other settings."""
+    return load_settings(loaded.folder, environment={}, flags=tree)

@@ -6,7 +6,9 @@ DVC is used in this process. It would print, ask, measure and look for updates; 
 from __future__ import annotations
 
 import errno
+import json
 import logging
+import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -38,8 +40,13 @@ class Store:
         self.said = said
 
     def add(self, paths: Iterable[Path]) -> None:
-        """Keep the bytes of folders and files, and fill their pointers."""
-        self.repo.add([str(path) for path in paths])
+        """Keep the bytes of folders and files, and fill their pointers.
+
+        Raises UnavailableError where not all could be kept, which DVC tells by the way only.
+        """
+        stages = self.repo.add([str(path) for path in paths])
+        if self.lacks(out.hash_info.value for stage in stages for out in stage.outs):
+            raise no_room(self.said[-1] if self.said else "some files could not be copied")
 
     def weigh(self, path: Path) -> set[str]:
         """Return the hashes of a folder or file as it lies; that of the whole ends with ``.dir``.
@@ -115,6 +122,7 @@ def open_store(shop: Shop, config: Mapping[str, Any] | None = None) -> Iterator[
     site = {"site_cache_dir": str(shop.folder / ".dvc" / "tmp" / "site")}
     given = dict(config or {})
     given["core"] = {**site, **given.get("core", {})}
+    _mend_locks(shop)
     with quiet() as said, in_our_words(), Repo(str(shop.folder), config=given) as repo:
         yield Store(repo, said)
 
@@ -178,11 +186,25 @@ def in_our_words() -> Iterator[None]:
             f"DVC: {cause.rstrip('.:')}.",
             remedy="Mend what DVC complains of, then do the same again; nothing is lost.",
         ) from error
-    except OSError as error:
-        if error.errno in FULL:
-            raise UnavailableError(
-                f"There is no room to write: {error}.",
-                remedy="Make room, with `recomart data gc` for example, and do the same again; "
-                "nothing is lost.",
-            ) from error
-        raise
+    except (OSError, sqlite3.Error) as error:  # DVC's notes are in SQLite
+        raise no_room(str(error)) from error
+
+
+def no_room(cause: str) -> UnavailableError:
+    """Say that something could not be written."""
+    return UnavailableError(
+        f"DVC could not write all of it: {cause.rstrip('.')}.",
+        remedy="See that there is room (`recomart data gc` makes some) and that the folder can be "
+        "written to; then do the same again. Nothing is lost.",
+    )
+
+
+def _mend_locks(shop: Shop) -> None:
+    """Take away DVC's list of locks where a process was killed while it wrote it."""
+    path = shop.folder / ".dvc" / "tmp" / "rwlock"
+    try:
+        json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return
+    except ValueError:
+        path.unlink(missing_ok=True)

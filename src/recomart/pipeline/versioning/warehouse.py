@@ -31,9 +31,8 @@ def copy_warehouse(shop: Shop, target: Path | None = None) -> None:
     target.parent.mkdir(exist_ok=True)
     aside = _aside(target)
     try:
-        source = f"{shop.warehouse.as_uri()}?mode=ro"
         with (
-            closing(sqlite3.connect(source, uri=True, timeout=PATIENCE_S)) as live,
+            closing(sqlite3.connect(shop.warehouse, timeout=PATIENCE_S)) as live,
             closing(sqlite3.connect(aside)) as copy,
         ):
             live.backup(copy)
