@@ -87,6 +87,36 @@ def git(loaded, *command):
     return done.stdout.rstrip()
 
 
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from recomart.pipeline import versioning
+from recomart.settings import load_settings
+
+verb, folder, point, times, *given = sys.argv[1:]
+left = int(times)
+
+def watch(frame, event, found):
+    global left
+    name = found.__name__ if event == "c_call" else frame.f_code.co_name
+    if event in ("call", "c_call") and name == point:
+        left -= 1
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+loaded = load_settings(Path(folder))
+sys.setprofile(watch)
+getattr(versioning, verb)(loaded, *given)
+"""
+
+
+def is_killed(loaded, verb, point, times=1, *given):
+    """Whether a command ends by SIGKILL as it enters a function for the n-th time."""
+    command = [sys.executable, "-c", KILLED, verb, loaded.folder, point, times, *given]
+    done = subprocess.run([str(word) for word in command], check=False, capture_output=True)
+    return done.returncode == -9
+
+
 @pytest.fixture
 def shop(tmp_path):
     """A shop with a data set in each layer, and a warehouse."""

@@ -14,40 +14,12 @@ from tests.pipeline.versioning.conftest import (
     all_hold,
     change,
     git,
+    is_killed,
     with_settings,
     words,
 )
 
 LAYERS = ["raw", "validated", "prepared", "features", "models", "warehouse.sqlite"]
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from recomart.pipeline import versioning
-from recomart.settings import load_settings
-
-verb, folder, point, times, *given = sys.argv[1:]
-left = int(times)
-
-def watch(frame, event, found):
-    global left
-    name = found.__name__ if event == "c_call" else frame.f_code.co_name
-    if event in ("call", "c_call") and name == point:
-        left -= 1
-        if not left:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-loaded = load_settings(Path(folder))
-sys.setprofile(watch)
-getattr(versioning, verb)(loaded, *given)
-"""
-
-
-def is_killed(loaded, verb, point, times=1, *given):
-    """Whether a command ends by SIGKILL as it enters a function for the n-th time."""
-    command = [sys.executable, "-c", KILLED, verb, loaded.folder, point, times, *given]
-    done = subprocess.run([str(word) for word in command], check=False, capture_output=True)
-    return done.returncode == -9
 
 
 def test_a_snapshot_holds_every_layer_and_commits_pointers_only(shop):

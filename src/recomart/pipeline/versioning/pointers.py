@@ -85,13 +85,13 @@ def put_pointers(shop: Shop, snapshot: Snapshot) -> None:
 
 def history(shop: Shop, *, everywhere: bool = False) -> list[Snapshot]:
     """Return the snapshots, newest first: those of HEAD, or of every branch."""
-    return list(_with_pointers(shop, shop.git.log(COMMITTED[:1], everywhere=everywhere)))
+    return _with_pointers(shop, shop.git.log(COMMITTED[:1], everywhere=everywhere))
 
 
 def snapshot_at(shop: Shop, revision: str) -> Snapshot:
     """Return what the pointers say at a revision, by any name of git's. Raises NotFoundError."""
     commit = shop.git.find(revision)
-    found = list(_with_pointers(shop, [commit])) if commit else []
+    found = _with_pointers(shop, [commit], strict=True) if commit else []
     if not found:
         known = [one.revision[:SHORT] for one in history(shop)]
         raise NotFoundError.of("snapshot", revision, known)
@@ -105,25 +105,29 @@ def in_work_tree(shop: Shop) -> dict[str, str]:
     return {name: pointer.md5 for name in there if (pointer := _read(texts[name], "work tree"))}
 
 
-def _with_pointers(shop: Shop, commits: Iterable[Commit]) -> Iterable[Snapshot]:
+def _with_pointers(
+    shop: Shop, commits: Iterable[Commit], *, strict: bool = False
+) -> list[Snapshot]:
     asked = [(commit, name) for commit in commits for name in NAMES]
     texts = shop.git.read([(c.revision, f"{POINTERS}/{name}.dvc") for c, name in asked])
     found: dict[Commit, dict[str, Pointer]] = {}
     for (commit, name), text in zip(asked, texts, strict=True):
-        pointer = _read(text, commit.revision[:SHORT]) if text else None
+        pointer = _read(text, commit.revision[:SHORT], strict=strict) if text else None
         if pointer:
             found.setdefault(commit, {})[name] = pointer
     return [Snapshot(c.revision, c.at, c.message, pointers) for c, pointers in found.items()]
 
 
-def _read(text: str, where: str) -> Pointer | None:
-    """Read a pointer; None where it was begun and never filled."""
+def _read(text: str, where: str, *, strict: bool = False) -> Pointer | None:
+    """Read a pointer; None where it was begun and never filled, or is broken and may be."""
     try:
         out = yaml.safe_load(text)["outs"][0]
         if "md5" not in out:
             return None
         return Pointer(str(out["md5"]), int(out["size"]), int(out.get("nfiles", 1)), text)
     except (yaml.YAMLError, KeyError, IndexError, TypeError, ValueError):
+        if not strict:
+            return None
         raise VersioningError(
             f"A pointer in {POINTERS}/ ({where}) cannot be read as one.",
             remedy="Resolve the merge that left it so, or take it from another commit.",

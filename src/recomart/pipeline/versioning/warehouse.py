@@ -46,14 +46,16 @@ def copy_warehouse(shop: Shop, target: Path | None = None) -> None:
 def release_warehouse(shop: Shop) -> None:
     """See that nobody holds the warehouse, and that all of it is in its one file.
 
-    A log that were left beside it would be taken for that of the file which replaces it. Raises
+    A log left beside it would be taken for that of the file which replaces it. Raises
     StoreUnavailableError.
     """
     if shop.warehouse is None or not shop.warehouse.is_file():
         return
     try:
         with closing(sqlite3.connect(shop.warehouse, timeout=PATIENCE_S)) as con:
-            con.execute("PRAGMA journal_mode = DELETE")
+            con.execute("PRAGMA locking_mode = EXCLUSIVE")
+            con.execute("BEGIN EXCLUSIVE")  # refused while anybody else has it open
+            con.rollback()
     except sqlite3.Error as error:
         raise StoreUnavailableError(f"The warehouse {shop.warehouse.name}", str(error)) from error
 
