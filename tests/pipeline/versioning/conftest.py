@@ -1,6 +1,7 @@
 """Shops whose data are versioned, with a git and a DVC that know nothing of this machine."""
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -90,6 +91,7 @@ def git(loaded, *command):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+import dvc.repo
 from recomart.pipeline import versioning
 from recomart.settings import load_settings
 
@@ -117,10 +119,7 @@ def is_killed(loaded, verb, point, times=1, *given):
     return done.returncode == -9
 
 
-@pytest.fixture
-def shop(tmp_path):
-    """A shop with a data set in each layer, and a warehouse."""
-    folder = tmp_path / "above" / "mine"
+def make_shop(folder):
     folder.mkdir(parents=True)
     (folder / "recomart.yaml").write_text("project: Mine\n", encoding="utf-8")
     loaded = load_settings(folder, environment={})
@@ -129,11 +128,29 @@ def shop(tmp_path):
 
 
 @pytest.fixture
-def kept(shop):
-    """The shop with one snapshot."""
-    versioning.init(shop)
-    versioning.snapshot(shop, "first")
-    return shop
+def shop(tmp_path):
+    """A shop with a data set in each layer, and a warehouse."""
+    return make_shop(tmp_path / "above" / "mine")
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory):
+    """The folder of a shop with one snapshot."""
+    folder = tmp_path_factory.mktemp("versioned")
+    (folder / "gitconfig").write_text(IDENTITY, encoding="utf-8")
+    loaded = make_shop(folder / "mine")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GIT_CONFIG_GLOBAL", str(folder / "gitconfig"))
+        versioning.init(loaded)
+        versioning.snapshot(loaded, "first")
+    return loaded.folder
+
+
+@pytest.fixture
+def kept(made_once, tmp_path):
+    """A shop with one snapshot."""
+    folder = shutil.copytree(made_once, tmp_path / "above" / "mine")
+    return load_settings(folder, environment={})
 
 
 def with_settings(loaded, tree):

@@ -85,7 +85,7 @@ def test_an_unknown_revision_is_not_found(kept):
 
 
 @pytest.mark.parametrize(
-    ("point", "times"), [("bring", 2), ("rename", 4), ("put_pointers", 1), ("release_warehouse", 2)]
+    ("point", "times"), [("bring", 2), ("rename", 4), ("release_warehouse", 2)]
 )
 def test_a_restore_that_was_killed_goes_on(twice, point, times):
     assert is_killed(twice, "restore", point, times, "HEAD~1")
