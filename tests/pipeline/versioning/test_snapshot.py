@@ -1,6 +1,5 @@
 """Taking snapshots: of all and only the data, whatever the user does with git; or not at all."""
 
-import os
 import re
 import subprocess
 import sys
@@ -59,8 +58,8 @@ def test_the_lake_and_the_cache_share_their_files(shop):
     lake = open_lake(shop)
     [file] = lake.latest("events").files
     path = shop.folder / "data" / "lake" / file.key
-    is_linked = os.stat(path).st_nlink == 2
-    is_copied_on_write = bool(os.stat(path).st_mode & 0o200)
+    is_linked = path.stat().st_nlink == 2
+    is_copied_on_write = bool(path.stat().st_mode & 0o200)
 
     assert is_linked or is_copied_on_write
     lake.objects.delete(file.key)  # a linked file is read-only: it can be deleted all the same
