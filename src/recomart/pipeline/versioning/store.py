@@ -9,6 +9,7 @@ import errno
 import json
 import logging
 import sqlite3
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -129,13 +130,13 @@ def open_store(shop: Shop, config: Mapping[str, Any] | None = None) -> Iterator[
 
 def import_dvc() -> None:
     """Import DVC, and give the terminal back that it takes. Raises MissingExtraError."""
+    streams = sys.stdout, sys.stderr
     try:
-        import dvc  # noqa: F401
+        import dvc  # noqa: F401 -- wraps both
     except ImportError:
         raise MissingExtraError("DVC", "versioning") from None
-    import colorama
-
-    colorama.deinit()
+    finally:
+        sys.stdout, sys.stderr = streams
 
 
 @contextmanager
