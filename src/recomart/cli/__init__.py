@@ -14,6 +14,7 @@ import click
 from recomart import __version__
 from recomart.cli.ask import bundle, recommend, session, similar
 from recomart.cli.context import Context
+from recomart.cli.data import data
 from recomart.cli.features import features
 from recomart.cli.lineage import lineage
 from recomart.cli.look import doctor, report, status
@@ -65,6 +66,7 @@ COMMANDS = (
     features,
     *(runs, reproduce),
     lineage,
+    data,
     quarantine,
     config,
 )

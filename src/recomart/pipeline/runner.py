@@ -15,6 +15,7 @@ from recomart.pipeline.followers import tell_followers
 from recomart.pipeline.record import RunRecord, StageRecord, note_circumstances
 from recomart.pipeline.runs import Runs, end_quietly
 from recomart.pipeline.stages import STAGES, Stage, expand, in_order
+from recomart.pipeline.versioning.after_run import snapshot_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -86,6 +87,7 @@ def open_session(
         finally:
             if record.ended_at:  # the lease was had
                 tell_followers(loaded, runs)
+                snapshot_after(loaded, record)
 
 
 @contextmanager
