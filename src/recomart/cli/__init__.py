@@ -17,6 +17,7 @@ from recomart.cli.context import Context
 from recomart.cli.features import features
 from recomart.cli.look import doctor, report, status
 from recomart.cli.quarantine import quarantine
+from recomart.cli.schedule import schedule
 from recomart.cli.start import config, demo, init
 from recomart.cli.tune import tune
 from recomart.cli.work import STAGE_COMMANDS, run
@@ -59,6 +60,7 @@ for command in (init, demo, run, *STAGE_COMMANDS, *ASK, tune, report, status, do
 recomart.add_command(features)
 recomart.add_command(quarantine)
 recomart.add_command(config)
+recomart.add_command(schedule)
 
 
 def main() -> None:

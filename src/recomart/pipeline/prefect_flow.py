@@ -10,21 +10,18 @@ simply run again, and the run that gets the lease after it tells Prefect that it
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from recomart.errors import MissingExtraError, NotFoundError, RecomartError, UnavailableError
+from recomart.errors import MissingExtraError, RecomartError, UnavailableError
+from recomart.pipeline.prefect_there import need_prefect
 
-if find_spec("prefect") is None:
-    missing = MissingExtraError("Prefect", "prefect")
-    raise SystemExit(str(missing)) if __name__ == "__main__" else missing
-
-os.environ.setdefault("DO_NOT_TRACK", "1")  # before Prefect is imported: it tells nobody of us
-os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+try:
+    need_prefect()
+except MissingExtraError as missing:
+    raise SystemExit(str(missing)) if __name__ == "__main__" else missing from None
 
 from prefect import Task, flow, get_client, get_run_logger, tags
 from prefect.cache_policies import NO_CACHE
@@ -36,14 +33,15 @@ from recomart.lake import hash_of
 from recomart.log import ROOT
 from recomart.pipeline.prefect_artefacts import show_reports, show_result_of
 from recomart.pipeline.prefect_dead import bury_the_dead
+from recomart.pipeline.prefect_server import named_server
 from recomart.pipeline.runner import open_session
-from recomart.pipeline.stages import in_order
+from recomart.pipeline.stages import chosen
 from recomart.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from prefect.states import State
+    from prefect.client.schemas.objects import State
 
     from recomart.pipeline.runner import Session
     from recomart.pipeline.stages import Stage
@@ -74,7 +72,7 @@ def recomart(
     why       who or what asked for the run; kept in its record
     """
     loaded = load_settings(Path(settings) if settings else None)
-    stages = _chosen(only or [])
+    stages = chosen(only or [])
     me = cast("Any", FlowRunContext.get()).flow_run
     with get_client(sync_client=True) as client, _logs_shown():
         tag = lake_tag(loaded)
@@ -86,15 +84,6 @@ def recomart(
                 _do(stage, session)
     show_reports(loaded, publish=not only)
     return session.record.run_id
-
-
-def _chosen(only: list[str]) -> list[Stage]:
-    order = in_order()
-    known = [stage.name for stage in order]
-    for name in only:
-        if name not in known:
-            raise NotFoundError.of("stage", name, known)
-    return [stage for stage in order if not only or stage.name in only]
 
 
 def _do(stage: Stage, session: Session) -> None:
@@ -176,6 +165,7 @@ def main() -> None:
     settings = sys.argv[1] if len(sys.argv) > 1 else ""
     file = Path(settings).resolve().as_posix() if settings else ""
     try:
+        named_server()  # in two lines if it does not answer
         with tags(lake_tag(load_settings(Path(file) if file else None))):
             recomart(file)
     except RecomartError as error:
