@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -82,22 +82,24 @@ def serve(loaded: Loaded, plan: Plan) -> None:
 
     One at a time: a run whose moment comes while another goes on begins after it.
     """
-    from prefect.deployments.runner import EntrypointType
     from prefect.schedules import Cron
+    from prefect.types.entrypoint import EntrypointType
 
     from recomart.pipeline.prefect_flow import lake_tag, recomart
+    from recomart.pipeline.prefect_runner import GracefulRunner
 
-    recomart.serve(
+    runner = GracefulRunner(name=_name(loaded), limit=1, pause_on_shutdown=True)
+    runner.add_flow(
+        recomart,
         name=_name(loaded),
         description="From new raw files to published models",
         schedule=Cron(plan.cron, timezone=plan.timezone),
         parameters={"settings": plan.settings, "only": list(plan.only), "why": WHY},
         tags=[lake_tag(loaded)],
-        limit=1,
-        pause_on_shutdown=True,
-        print_starting_message=False,
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
+    with suppress(KeyboardInterrupt):
+        asyncio.run(runner.start())
 
 
 def _name(loaded: Loaded) -> str:
