@@ -56,7 +56,7 @@ def environment(home: Path) -> dict[str, str]:
 def parse(home: Path) -> None:
     """Import the DAG file and compare; ends the process with a word if something is wrong."""
     found = home / "found.json"
-    command = [AIRFLOW / "python", "-c", PARSE, DAGS, found]
+    command = [str(AIRFLOW / "python"), "-c", PARSE, str(DAGS), str(found)]
     subprocess.run(command, env=environment(home), check=True, cwd=home)
     told = json.loads(found.read_text(encoding="utf-8"))
     wanted = [f"{stage.part}.{stage.name}" for stage in in_order()]

@@ -3,8 +3,8 @@
     python scripts/lock.py [--upgrade]
 
 Versions that stand in a lock file stay unless `--upgrade` is given. The other files take the
-versions of core.txt, so that they can be installed into one environment; airflow.txt is for another. No file names the
-index it was made from; pip finds that in its own settings.
+versions of core.txt, so that they can be installed into one environment; Airflow has its own. No
+file names the index it was made from; pip finds that in its own settings.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ class RecomartOperator(BaseOperator):
         super().__init__(**options)
         self.command = command
 
-    def execute(self, context: Context) -> None:
+    def execute(self, context: Context) -> None:  # noqa: ARG002 -- Airflow hands it over
         """Run the command. What cannot be mended by trying again is not tried again."""
         status = self._run(_words(self.command))
         if status in FINAL:

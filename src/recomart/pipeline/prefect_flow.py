@@ -1,6 +1,6 @@
 """The pipeline as a Prefect flow: a task a stage, in order, in one process that holds the lease.
 
-    python -m recomart.pipeline.prefect_flow [recomart.yaml]
+    python -m recomart.pipeline.prefect_flow [recomart.yaml [STAGE …]]
 
 Prefect does the schedule, the retries, the time-outs and the pictures; what is done, what is half
 done and who may write is known to the lake alone. So a flow that was killed at any moment is
@@ -160,18 +160,17 @@ class _ToPrefect(logging.Handler):
         logger.log(record.levelno, "%s", record.getMessage())
 
 
-def main() -> None:
+def main(settings: str = "", *only: str) -> None:
     """Run the flow once; on a Prefect server if PREFECT_API_URL names one, else without."""
-    settings = sys.argv[1] if len(sys.argv) > 1 else ""
     file = Path(settings).resolve().as_posix() if settings else ""
     try:
         named_server()  # in two lines if it does not answer
         with tags(lake_tag(load_settings(Path(file) if file else None))):
-            recomart(file)
+            recomart(file, list(only))
     except RecomartError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_status)
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])
