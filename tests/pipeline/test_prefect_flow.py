@@ -281,16 +281,14 @@ def test_the_moment_of_the_first_run_is_told_in_its_time_zone():
 
 
 LOAD = """
-import sys
-from pathlib import Path
-from prefect.cli.deploy._config import _load_deploy_configs_and_actions
+import sys, yaml
+from prefect.cli.deploy._models import PrefectYamlModel
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.flows import load_flow_from_entrypoint
-told, _ = _load_deploy_configs_and_actions(prefect_file=Path(sys.argv[1]))
-for one in told:
-    flow = load_flow_from_entrypoint(one["entrypoint"])
-    print(flow.name, sorted(flow.validate_parameters(one["parameters"])))
-    print(*(CronSchedule(cron=s["cron"], timezone=s["timezone"]).cron for s in one["schedules"]))
+for one in PrefectYamlModel.model_validate(yaml.safe_load(open(sys.argv[1]))).deployments:
+    flow = load_flow_from_entrypoint(one.entrypoint)
+    print(flow.name, sorted(flow.validate_parameters(one.parameters)))
+    print(*(CronSchedule(cron=s.cron, timezone=s.timezone).cron for s in one.schedules))
 """
 
 

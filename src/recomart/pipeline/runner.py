@@ -13,6 +13,7 @@ from recomart.lake import Dates, Workbench, hash_of, open_lake
 from recomart.log import StageLog, recording
 from recomart.pipeline.followers import tell_followers
 from recomart.pipeline.record import RunRecord, StageRecord, note_circumstances
+from recomart.pipeline.room import full_disk_told
 from recomart.pipeline.runs import Runs, end_quietly
 from recomart.pipeline.stages import STAGES, Stage, expand, in_order
 
@@ -65,7 +66,7 @@ def open_session(
     runs = Runs.of(loaded, lake)
     session = Session(loaded, lake, runs, dates=dates or Dates(), force=force, why=why)
     record = session.record
-    with recording(runs.folder.parent, record.run_id):
+    with full_disk_told(), recording(runs.folder.parent, record.run_id):
         try:
             with lake.lease(record.run_id):
                 runs.settle()
@@ -132,14 +133,8 @@ class Session:
         began = time.perf_counter()
         record.key, record.code_version = self.key(stage), stage.code_version()
         record.inputs = self._versions(stage.reads)
-        self.runs.save(self.record)
         try:
-            if self._is_done(stage, record.key):
-                record.outcome = "skipped"
-            else:
-                log.info("stage_started", stage=stage.name, run_id=self.record.run_id)
-                stage.load()(self.bench(stage, record.key))
-                record.outcome = "done"
+            self._work(stage, record, log)
         except BaseException as error:
             record.outcome = "failed"
             record.error = str(error) if isinstance(error, RecomartError) else repr(error)
@@ -148,6 +143,16 @@ class Session:
             record.seconds = round(time.perf_counter() - began, 3)
             self._tell(stage, record, log)
         return record
+
+    def _work(self, stage: Stage, record: StageRecord, log: StageLog) -> None:
+        with full_disk_told():
+            self.runs.save(self.record)
+            if self._is_done(stage, record.key):
+                record.outcome = "skipped"
+                return
+            log.info("stage_started", stage=stage.name, run_id=self.record.run_id)
+            stage.load()(self.bench(stage, record.key))
+            record.outcome = "done"
 
     def _tell(self, stage: Stage, record: StageRecord, log: StageLog) -> None:
         if record.outcome == "failed":
