@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from recomart.errors import DiskFullError
+from recomart.errors import DiskFullError, StoreUnavailableError
 from recomart.lake import open_lake
 from recomart.pipeline import run
 from recomart.pipeline.room import full_disk_told
@@ -73,6 +73,7 @@ def test_a_full_disk_is_a_typed_error_and_leaves_nothing_half_published(loaded, 
         OSError(28, "No space left on device"),
         RuntimeError("IO Error: Could not write file: No space left on device"),
         RuntimeError("database or disk is full"),
+        StoreUnavailableError("The warehouse", "database or disk is full"),
     ],
 )
 def test_libraries_say_it_in_many_ways(error):

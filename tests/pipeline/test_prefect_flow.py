@@ -15,7 +15,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from recomart.errors import LakeBusyError, SettingsError, SourceFileError, UnavailableError
+from recomart.errors import (
+    LakeBusyError,
+    MissingExtraError,
+    SettingsError,
+    SourceFileError,
+    UnavailableError,
+)
 from recomart.lake import open_lake
 from recomart.lake.lease import lease
 from recomart.pipeline import run
@@ -264,6 +270,25 @@ def test_a_schedule_brings_its_server_runs_by_it_and_ends_well(server, loaded):
 
 
 CLI = "from recomart.cli import main; main()"
+
+
+WITHOUT = "import runpy, sys; sys.modules['prefect'] = None; "
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        f"{CLI[:-6]}sys.argv[1:] = ['schedule', '--cron', '0 3 * * *']; main()",
+        "runpy.run_module('recomart.pipeline.prefect_flow', run_name='__main__')",
+    ],
+)
+def test_without_prefect_it_says_what_to_install(call, tmp_path):
+    command = [sys.executable, "-c", WITHOUT + call]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+
+    assert done.returncode == MissingExtraError.exit_status, done.stderr
+    assert "pip install 'recomart[prefect]'" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(

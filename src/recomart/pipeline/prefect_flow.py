@@ -21,7 +21,10 @@ from recomart.pipeline.prefect_there import need_prefect
 try:
     need_prefect()
 except MissingExtraError as missing:
-    raise SystemExit(str(missing)) if __name__ == "__main__" else missing from None
+    if __name__ != "__main__":
+        raise
+    sys.stderr.write(f"{missing}\n")
+    sys.exit(missing.exit_status)
 
 from prefect import Task, flow, get_client, get_run_logger, tags
 from prefect.cache_policies import NO_CACHE

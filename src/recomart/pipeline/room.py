@@ -21,14 +21,10 @@ def full_disk_told() -> Iterator[None]:
     """Turn what a full disk makes libraries raise into DiskFullError."""
     try:
         yield
-    except RecomartError:
+    except DiskFullError:
         raise
     except Exception as error:
-        if getattr(error, "errno", None) in FULL or _says_so(error):
-            raise DiskFullError(str(error).splitlines()[0]) from error
+        said = error.cause if isinstance(error, RecomartError) else str(error)
+        if getattr(error, "errno", None) in FULL or any(words in said.lower() for words in WORDS):
+            raise DiskFullError(said.splitlines()[0]) from error
         raise
-
-
-def _says_so(error: Exception) -> bool:
-    said = str(error).lower()
-    return any(words in said for words in WORDS)
