@@ -322,4 +322,7 @@ def test_the_deployment_for_a_worker_is_one_to_prefect():
     command = [sys.executable, "-c", LOAD, file]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
 
-    assert done.stdout.splitlines() == ["recomart ['only', 'settings', 'why']", "0 3 * * *"]
+    assert done.stdout.splitlines() == [
+        "recomart ['force', 'only', 'settings', 'why']",
+        "0 3 * * *",
+    ]
