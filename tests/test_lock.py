@@ -75,13 +75,13 @@ def test_the_locks_agree_so_that_one_environment_holds_them(name, python):
     }
 
 
-@pytest.mark.parametrize("name", LOCKS)
+@pytest.mark.parametrize("name", [*LOCKS, "airflow"])
 def test_every_pin_is_exact_and_has_a_hash(name):
     pins = re.split(r"\n(?! )", lock_text(name).strip())
 
     assert [pin for pin in pins if "==" not in pin or "--hash=sha256:" not in pin] == []
 
 
-@pytest.mark.parametrize("name", LOCKS)
+@pytest.mark.parametrize("name", [*LOCKS, "airflow"])
 def test_a_lock_names_no_host_and_no_path(name):
     assert re.findall(r".*(?:://|@ |/|--index|--find-links).*", lock_text(name)) == []

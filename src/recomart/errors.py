@@ -17,7 +17,8 @@ RecomartError
 │   ├── StoreUnavailableError    a store or engine is down, locked or too slow
 │   ├── MissingExtraError        an optional library is not installed
 │   ├── MissingToolError         a program that this needs is not on the machine
-│   └── AccessDeniedError        a place outside refuses what it is asked
+│   ├── AccessDeniedError        a place outside refuses what it is asked
+│   └── DiskFullError            there is no room to write
 └── IntegrityError           stored bytes are not the bytes that were stored
 """
 
@@ -210,6 +211,19 @@ class AccessDeniedError(UnavailableError):
             f"{place} refuses to {asked}.",
             remedy="Look at the credentials and at what they may do; they come from the usual "
             "chain (environment, profile, role), never from recomart.yaml.",
+        )
+
+
+class DiskFullError(UnavailableError):
+    """There is no room to write; what was committed stands, and nothing half-written is visible."""
+
+    code = "RM-406"
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(
+            f"There is no room to write: {cause.rstrip('.')}.",
+            remedy="Free some of the disk (or raise the quota); then do the same again: it goes on "
+            "where it stopped.",
         )
 
 

@@ -21,6 +21,7 @@ from recomart.cli.look import doctor, report, status
 from recomart.cli.quarantine import quarantine
 from recomart.cli.retraining import retrain
 from recomart.cli.runs import reproduce, runs
+from recomart.cli.schedule import schedule
 from recomart.cli.start import config, demo, init
 from recomart.cli.tune import tune
 from recomart.cli.work import STAGE_COMMANDS, run
@@ -59,7 +60,7 @@ def recomart(
 COMMANDS = (
     *(init, demo),
     *(run, *STAGE_COMMANDS),
-    retrain,
+    *(retrain, schedule),
     *(recommend, similar, session, bundle),
     tune,
     *(report, status, doctor),
