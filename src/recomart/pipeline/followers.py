@@ -44,7 +44,7 @@ class Follower:
         return getattr(import_module(module), name)  # type: ignore[no-any-return]
 
 
-FOLLOWERS: tuple[Follower, ...] = ()
+FOLLOWERS: tuple[Follower, ...] = (Follower("tracking", "recomart.pipeline.tracking:tell"),)
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def _tell(follower: Follower, loaded: Loaded, runs: Runs) -> Told:
     lake, n_told, cause, new = runs.lake, 0, None, []
     try:
         known = {key.rpartition("/")[2] for key in lake.objects.keys(f"{TOLD}/{follower.name}")}
-        new = [r for r in runs.all() if r.run_id not in known and r.ended_at and r.is_news]
+        new = [r for r in runs.all() if r.run_id not in known and r.has_ended and r.is_news]
         if new:
             for run_id in follower.load()(loaded, lake, new):
                 lake.objects.put_if_absent(f"{TOLD}/{follower.name}/{run_id}", b"")

@@ -129,7 +129,7 @@ def find(ids: pa.Array | pa.ChunkedArray, wanted: str) -> int:
 
 
 def _arrays(lake: Lake, manifest: Manifest, name: str) -> dict[str, NDArray[Any]]:
-    with np.load(io.BytesIO(lake.read(manifest.name, name)), allow_pickle=False) as arrays:
+    with np.load(io.BytesIO(lake.read_file(manifest, name)), allow_pickle=False) as arrays:
         return dict(arrays)
 
 
