@@ -16,6 +16,7 @@ from recomart.cli.ask import bundle, recommend, session, similar
 from recomart.cli.context import Context
 from recomart.cli.features import features
 from recomart.cli.look import doctor, report, status
+from recomart.cli.models import models
 from recomart.cli.quarantine import quarantine
 from recomart.cli.start import config, demo, init
 from recomart.cli.tune import tune
@@ -57,6 +58,7 @@ ASK = (recommend, similar, session, bundle)
 for command in (init, demo, run, *STAGE_COMMANDS, *ASK, tune, report, status, doctor):
     recomart.add_command(command)
 recomart.add_command(features)
+recomart.add_command(models)
 recomart.add_command(quarantine)
 recomart.add_command(config)
 

@@ -41,9 +41,13 @@ def parameters_of(settings: Mapping[str, Any]) -> dict[str, str]:
     return flat({name: settings[name] for name in BRANCHES if name in settings})
 
 
-def model_parameters(evaluation: Evaluation, model: ModelFigures) -> dict[str, str]:
+def model_parameters(
+    evaluation: Evaluation, model: ModelFigures, settings: Mapping[str, Any]
+) -> dict[str, str]:
     """Return a model's hyper-parameters, and what it learned from and was judged on."""
-    return flat({**model.config, "data": evaluation.data.model_dump(mode="json")})
+    data = evaluation.data.model_dump(mode="json")
+    data["train_days"] = settings["models"]["train_days"]
+    return flat({**model.config, "data": data})
 
 
 def model_metrics(evaluation: Evaluation, model: ModelFigures) -> dict[str, float]:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from recomart.errors import ArtefactError, DataSetNotFoundError, NotFoundError
+from recomart.errors import ArtefactError, BadInputError, DataSetNotFoundError, NotFoundError
 from recomart.features.online import ColumnTable, OnlineFeatures, open_online
 from recomart.lake import Lake, LocalObjects
 from recomart.lake.manifest import content_version
@@ -66,7 +66,7 @@ class PackedModel:
         n, exclude_seen = int(asked.get("n", N_DEFAULT)), bool(asked.get("exclude_seen", True))
         return [
             [asdict(one) for one in self.champion.recommend(user, n, exclude_seen=exclude_seen)]
-            for user in model_input["user_id"]
+            for user in map(_text, model_input["user_id"])
         ]
 
 
@@ -96,6 +96,16 @@ class PackedFeatures:
         by = cast("dict[str, list[str]]", self.lake.latest(PUBLISHED).details["views"])[view]
         self._tables[view] = ColumnTable.read(self.lake, manifest, *by)
         return self._tables[view]
+
+
+def _text(user_id: object) -> str:
+    """Return an id as it was given. MLflow makes one row of a dictionary of lists."""
+    if isinstance(user_id, str):
+        return user_id
+    raise BadInputError(
+        f"A user_id is text, and not {type(user_id).__name__}: {str(user_id)[:40]}.",
+        remedy="Give a data frame, or a list such as [{'user_id': 'u1'}, {'user_id': 'u2'}].",
+    )
 
 
 def _check(manifest: Manifest) -> None:

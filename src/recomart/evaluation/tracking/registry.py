@@ -44,9 +44,8 @@ class Registry:
         description: str,
     ) -> None:
         """Give a published model a version, unless it has one."""
-        if not self.client.search_registered_models(f"name = '{self.name}'"):
-            self.client.create_registered_model(self.name)
         if self.find(published) is None:
+            self._create()
             marks = {NUMBER: str(published.number), VERSION: published.version, **tags}
             self.client.create_model_version(
                 self.name, source, run_id, tags=marks, description=description
@@ -68,6 +67,16 @@ class Registry:
                 self.client.set_registered_model_alias(self.name, alias, str(version.version))
             if published is None and alias in held:
                 self.client.delete_registered_model_alias(self.name, alias)
+
+    def _create(self) -> None:
+        """Make the registered model, unless it is there."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self.client.create_registered_model(self.name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
 
     def _known(self) -> dict[tuple[str, str], ModelVersion]:
         """Return what is registered, by published number and version; the oldest of each."""

@@ -118,8 +118,8 @@ class Tracker:
         tags = {RUN: run.run_id, MODEL: model.model, "mlflow.parentRunId": parent}
         tags["recomart.data.events"] = evaluation.data.events_version
         run_id = self._begin(there, model.model, run.began_ms, tags).info.run_id
-        metrics, parameters = model_metrics(evaluation, model), model_parameters(evaluation, model)
-        self._log(run_id, run.ended_ms, metrics, parameters)
+        parameters = model_parameters(evaluation, model, run.settings)
+        self._log(run_id, run.ended_ms, model_metrics(evaluation, model), parameters)
         self.client.set_terminated(run_id, "FINISHED", run.ended_ms)
 
     def _log(
