@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
 STATUS: dict[Outcome, Status] = {"failed": "FAILED", "killed": "KILLED"}
 """Outcome → MLflow's word; any other has ended well."""
+ABOUT = {
+    "recomart": "recomart.release",
+    "python": "recomart.python",
+    "platform": "recomart.platform",
+}
+"""What a record says of the code → its tag; the rest are libraries."""
 
 
 def tell(loaded: Loaded, lake: Lake, records: Sequence[RunRecord]) -> Iterator[str]:
@@ -81,7 +87,10 @@ def tracked(record: RunRecord) -> TrackedRun:
 
 def _tags(record: RunRecord) -> dict[str, str]:
     tags = {"recomart.outcome": record.outcome, "recomart.why": record.why}
-    tags |= {f"recomart.code.{name}": found for name, found in record.code.items()}
+    about = {name: record.code[name] for name in ABOUT if name in record.code}
+    libraries = [f"{name} {found}" for name, found in record.code.items() if name not in about]
+    tags |= {ABOUT[name]: found for name, found in about.items()}
+    tags["recomart.libraries"] = ", ".join(libraries)
     for name, commit in record.git.items():
         if commit is not None:
             tags[f"recomart.git.{name}"] = commit.commit

@@ -22,6 +22,7 @@ from recomart.evaluation.tracking.figures import (
 from recomart.evaluation.tracking.material import CARD, Material
 from recomart.evaluation.tracking.packing import Folder, pack
 from recomart.evaluation.tracking.registry import Registry, model_name
+from recomart.lake.lake import manifest_key
 from recomart.ranking.aliases import PUBLISHED
 
 if TYPE_CHECKING:
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
 
 RUN, MODEL = "recomart.run_id", "recomart.model"
 RUNNING = "RUNNING"
+KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""Without it the pages show an experiment as one of language models."""
+SHOWN_LAYERS = ("raw", "prepared")
+"""Of the data sets: those that MLflow lists by name; data_sets.json has all."""
 FOLDER = "model"
 """Where the published model lies among the artefacts of its run."""
 PARAMETERS, METRICS, LONGEST = 100, 1000, 5000
@@ -68,6 +73,7 @@ class Tracker:
         self._bring_reports(run_id, run, material)
         if material.published is not None:
             self._register(there, run, material, material.published)
+        self._tell_data(run_id, material)
         self._tag(run_id, _found(material))
         self.client.set_terminated(run_id, run.status, run.ended_ms)
 
@@ -116,7 +122,6 @@ class Tracker:
         there: Run | None,
     ) -> None:
         tags = {RUN: run.run_id, MODEL: model.model, "mlflow.parentRunId": parent}
-        tags["recomart.data.events"] = evaluation.data.events_version
         run_id = self._begin(there, model.model, run.began_ms, tags).info.run_id
         parameters = model_parameters(evaluation, model, run.settings)
         self._log(run_id, run.ended_ms, model_metrics(evaluation, model), parameters)
@@ -144,9 +149,26 @@ class Tracker:
         from mlflow.entities import RunTag
 
         words = [RunTag(name, value[:LONGEST]) for name, value in tags.items()]
-        while words:
-            self.client.log_batch(run_id, tags=words[:PARAMETERS])
-            words = words[PARAMETERS:]
+        self.client.log_batch(run_id, tags=words)
+
+    def _tell_data(self, run_id: str, material: Material) -> None:
+        """Name the versions of the data that the run went by."""
+        from mlflow.entities import Dataset, DatasetInput
+
+        shown = [
+            DatasetInput(
+                Dataset(
+                    name=one.name,
+                    digest=one.version,
+                    source_type="recomart lake",
+                    source=json.dumps({"manifest": manifest_key(one)}),
+                    profile=json.dumps({"num_rows": one.rows}),
+                )
+            )
+            for one in material.manifests.values()
+            if one.layer in SHOWN_LAYERS
+        ]
+        self.client.log_inputs(run_id, shown)
 
     def _bring_reports(self, run_id: str, run: TrackedRun, material: Material) -> None:
         with self._folder() as folder:
@@ -201,7 +223,7 @@ def _experiment(client: MlflowClient, loaded: Loaded) -> str:
     found = client.get_experiment_by_name(name)
     if found is not None:
         return str(found.experiment_id)
-    return str(client.create_experiment(name, artefacts_of(loaded)))
+    return str(client.create_experiment(name, artefacts_of(loaded), KIND))
 
 
 def _metrics(run: TrackedRun, material: Material) -> dict[str, float]:
@@ -217,7 +239,7 @@ def _metrics(run: TrackedRun, material: Material) -> dict[str, float]:
 
 def _found(material: Material) -> dict[str, str]:
     """Return tags of what was found in the lake, and of what was not."""
-    tags = {f"recomart.data.{name}": one.version for name, one in material.manifests.items()}
+    tags = {}
     if material.evaluation is not None:
         tags["recomart.serves"] = material.evaluation.decision.serve
     if material.published is not None:
