@@ -12,6 +12,7 @@ from recomart.engines import connect
 from recomart.lake import Lake, LocalObjects, Workbench
 from recomart.settings import EngineSettings, Loaded, Settings
 from tests.servers import postgres_server, redis_server
+from tests.trained import train
 
 settings.register_profile("recomart", deadline=None, max_examples=50)
 settings.load_profile("recomart")
@@ -76,3 +77,9 @@ def postgres_url():
 def redis_url():
     with redis_server() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def published_shop(tmp_path_factory, pandas_allowed):
+    """A folder with a shop that published the cascade and then a single model; copy it."""
+    return train(tmp_path_factory.mktemp("published"))

@@ -66,7 +66,14 @@ def connected(loaded: Loaded) -> Iterator[MlflowClient]:
             with _silence():
                 yield MlflowClient(tracking_uri=place, registry_uri=place)
         except (MlflowException, SQLAlchemyError, OSError) as error:
-            raise StoreUnavailableError(f"MLflow at {shown(place)}", shown(str(error))) from None
+            raise StoreUnavailableError(f"MLflow at {shown(place)}", _cause(error)) from None
+
+
+def _cause(error: BaseException) -> str:
+    """Return what lies at the bottom of it: the library wraps a refused connection five times."""
+    while error.__context__ is not None and str(error.__context__):
+        error = error.__context__
+    return shown(str(error))
 
 
 @contextmanager
