@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
+from recomart.features.online import OnlineFeatures, open_online
+from recomart.lake import open_lake
 from recomart.pipeline import run
 from recomart.pipeline.stages import STAGES
+from recomart.ranking import Champion
 from recomart.settings import load_settings
 from recomart.sources.generator import ShopSpec, generate_shop
 
@@ -44,3 +48,16 @@ def settings_of(folder: Path, **flags):
     """Load the settings of a shop, with some changed: ``tracking={"uri": ...}``."""
     leaves = {(above, name): v for above, tree in flags.items() for name, v in tree.items()}
     return load_settings(folder, environment={}, flags=leaves)
+
+
+def users_of(loaded):
+    """Some that the shop knows, and one that it does not."""
+    return [*Champion.open(loaded).shop.users[:12].to_pylist(), "nobody"]
+
+
+def answers(loaded, number, users):
+    """What `recomart recommend -n 5` says with a published model, as plain data."""
+    lake = open_lake(loaded)
+    online = OnlineFeatures(open_online(loaded.settings.paths.online, loaded.folder))
+    champion = Champion.load(lake, online, lake.history("published_model")[number - 1])
+    return [[asdict(line) for line in champion.recommend(user, 5)] for user in users]

@@ -1,6 +1,9 @@
 """MLflow hears of every run once: whatever is down, cut off, or told again."""
 
+import json
+import os
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -20,7 +23,7 @@ from recomart.pipeline.promotion import promote, rollback
 from recomart.pipeline.runs import Runs
 from recomart.ranking import Champion
 from tests.servers import free_port, running
-from tests.trained import copy_of, settings_of
+from tests.trained import answers, copy_of, settings_of, users_of
 
 MODELS = {"popularity", "cooccurrence", "rp3beta", "cascade"}
 SERVE = """
@@ -28,6 +31,20 @@ import sys
 from werkzeug.serving import make_server
 from mlflow.server import app
 make_server("127.0.0.1", int(sys.argv[1]), app, threaded=True).serve_forever()
+"""
+LOAD = """
+import json, sys
+
+def refuse(event, _):
+    if event.startswith("pickle"):
+        raise RuntimeError(event)
+
+import mlflow, pandas
+sys.addaudithook(refuse)
+mlflow.set_tracking_uri(sys.argv[1])
+model = mlflow.pyfunc.load_model("models:/Small shop@champion")
+users = pandas.DataFrame({"user_id": json.loads(sys.argv[2])})
+print(json.dumps(model.predict(users, params={"n": 5})))
 """
 
 
@@ -189,7 +206,6 @@ def server(tmp_path_factory, database):
         "SERVE_ARTIFACTS": "true",
         "ARTIFACT_DESTINATION": str(folder / "artefacts"),
     }
-    import os
 
     environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
     environment |= {f"_MLFLOW_SERVER_{name}": value for name, value in names.items()}
@@ -255,6 +271,17 @@ def test_aliases_follow_what_serves(shop):
     assert aliases(shop) == {"champion": 2}
     with tracked(shop) as (_, above, _):
         assert len(above) == 2  # a change of alias is no run of MLflow
+
+
+def test_mlflow_loads_what_serves_without_pickle_and_it_answers_as_the_shop_does(shop):
+    rollback(shop, "the cascade, please")
+    users, place = users_of(shop), f"sqlite:///{shop.folder}/mlflow.db"
+    command = [sys.executable, "-c", LOAD, place, json.dumps(users)]
+    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == answers(shop, 1, users)
 
 
 def test_a_rollback_answers_as_before_and_outlives_what_is_published_after_it(

@@ -5,14 +5,16 @@ It loads the same arrays and JSON as `recomart recommend`, each held to its sha2
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from recomart.errors import ArtefactError, BadInputError, DataSetNotFoundError, NotFoundError
+from recomart.errors import ArtefactError, BadInputError, IntegrityError, NotFoundError
+from recomart.evaluation.tracking.packing import PACKAGE
 from recomart.features.online import ColumnTable, OnlineFeatures, open_online
 from recomart.lake import Lake, LocalObjects
-from recomart.lake.manifest import content_version
 from recomart.ranking.aliases import PUBLISHED
 from recomart.ranking.champion import Champion
 
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from recomart.features.online.read import Key
-    from recomart.lake import Manifest
 
 N_DEFAULT = 10
 
@@ -35,18 +36,10 @@ def _load_pyfunc(path: str, model_config: Mapping[str, Any] | None = None) -> Pa
                   the package
     """
     lake = Lake(LocalObjects(Path(path)))
-    try:
-        published = lake.latest(PUBLISHED)
-    except DataSetNotFoundError:
-        raise ArtefactError(
-            f"{path!r} is no packed model: it has no manifest of one.",
-            remedy="Load the folder that holds MLmodel, or run `recomart publish` again.",
-        ) from None
-    for manifest in map(lake.latest, lake.names()):
-        _check(manifest)
+    _check(lake)
     place = (model_config or {}).get("online")
     by_user = OnlineFeatures(open_online(place, Path.cwd())) if place else PackedFeatures(lake)
-    return PackedModel(Champion.load(lake, by_user, published))
+    return PackedModel(Champion.load(lake, by_user))
 
 
 class PackedModel:
@@ -108,10 +101,19 @@ def _text(user_id: object) -> str:
     )
 
 
-def _check(manifest: Manifest) -> None:
-    """Hold a manifest to its own version, which is a hash of what it names."""
-    if content_version(manifest.files, manifest.details) != manifest.version:
+def _check(lake: Lake) -> None:
+    """See that every manifest that was packed is there as it was written."""
+    try:
+        packed = dict(json.loads(lake.objects.get(PACKAGE)))
+    except (KeyError, ValueError):
         raise ArtefactError(
-            f"The manifest of {manifest.name!r} in the package is not what was written.",
-            remedy="Load another version, or run `recomart publish` again.",
-        )
+            "This is no packed model: it has no list of what was packed, or a damaged one.",
+            remedy="Load the folder that holds MLmodel, or run `recomart publish` again.",
+        ) from None
+    for key, expected in packed.items():
+        try:
+            found = hashlib.sha256(lake.objects.get(key)).hexdigest()
+        except KeyError:
+            found = "no file"
+        if found != expected:
+            raise IntegrityError.of_file(key, str(expected), found)

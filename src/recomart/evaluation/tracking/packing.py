@@ -6,6 +6,8 @@ data/    models/published_model/…, features/<view>/…: manifests and files as
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import platform
 import shutil
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
     from recomart.lake import Lake, Manifest
 
-DATA = "data"
+DATA, PACKAGE = "data", "package.json"
 LOADER = "recomart.evaluation.tracking.flavour"
 MOST_ROWS = 200_000
 """Rows of all views by user together, up to which they are packed; they are read into memory."""
@@ -76,17 +78,21 @@ def pack(
     by_user = [view for name, view in views.items() if "user_id" in keys[name]]
     has_users = sum(view.rows for view in by_user) <= MOST_ROWS
     left_out = () if has_users else by_user
-    for manifest in (published, *views.values()):
-        if manifest not in left_out:
-            _copy(lake, manifest, data)
+    taken = [one for one in (published, *views.values()) if one not in left_out]
+    hashes = dict(_copy(lake, manifest, data) for manifest in taken)
+    data.write(PACKAGE, json.dumps(hashes, indent=1))
     _describe(folder, published, exclude_seen=exclude_seen, run_id=run_id)
     return has_users
 
 
-def _copy(lake: Lake, manifest: Manifest, data: Folder) -> None:
+def _copy(lake: Lake, manifest: Manifest, data: Folder) -> tuple[str, str]:
+    """Take over a version; return where its manifest is, and the sha256 of that."""
     for entry, path in zip(manifest.files, lake.paths(manifest.files), strict=True):
         data.take(entry.key, path)
-    data.write(manifest_key(manifest), lake.objects.get(manifest_key(manifest)))
+    key = manifest_key(manifest)
+    body = lake.objects.get(key)
+    data.write(key, body)
+    return key, hashlib.sha256(body).hexdigest()
 
 
 def _describe(folder: Folder, published: Manifest, *, exclude_seen: bool, run_id: str) -> None:
