@@ -185,7 +185,7 @@ def test_a_server_that_is_down_or_hangs_costs_seconds_and_no_run(shop):
             began = time.perf_counter()
             told = tell(nowhere)
 
-            assert time.perf_counter() - began < 4
+            assert time.perf_counter() - began < 10
             assert (told.told, told.waiting) == (0, 2)
             assert f"MLflow at http://me:***@127.0.0.1:{port} did not answer" in told.cause
             assert "secret" not in told.cause
@@ -252,7 +252,7 @@ def test_a_server_that_goes_down_half_way_has_each_run_once_in_the_end(shop, ser
     with door_to(server) as (port, state):
         through = at(shop, port, timeout_s=5, experiment=experiment)
         state.loses_answer = loses_answer
-        for passing in (1, 4, 9, 20, 40):
+        for passing in (1, 9, 30):
             state.left = passing
             assert tell(through).waiting > 0
         state.left = 1_000
