@@ -14,6 +14,7 @@ from recomart.engines import connect
 from recomart.lake import Lake, LocalObjects, Workbench
 from recomart.settings import EngineSettings, Loaded, Settings
 from tests.servers import postgres_server, redis_server
+from tests.trained import train
 
 settings.register_profile("recomart", deadline=None, max_examples=50)
 settings.load_profile("recomart")
@@ -114,3 +115,9 @@ def s3_url(s3):
     from tests.s3 import fresh_url
 
     return fresh_url()
+
+
+@pytest.fixture(scope="session")
+def published_shop(tmp_path_factory, pandas_allowed):
+    """A folder with a shop that published the cascade and then a single model; copy it."""
+    return train(tmp_path_factory.mktemp("published"))

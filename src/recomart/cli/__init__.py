@@ -18,6 +18,7 @@ from recomart.cli.data import data
 from recomart.cli.features import features
 from recomart.cli.lineage import lineage
 from recomart.cli.look import doctor, report, status
+from recomart.cli.models import models
 from recomart.cli.quarantine import quarantine
 from recomart.cli.retraining import retrain
 from recomart.cli.runs import reproduce, runs
@@ -62,7 +63,7 @@ COMMANDS = (
     *(run, *STAGE_COMMANDS),
     *(retrain, schedule),
     *(recommend, similar, session, bundle),
-    tune,
+    *(tune, models),
     *(report, status, doctor),
     features,
     *(runs, reproduce),
