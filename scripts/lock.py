@@ -31,15 +31,16 @@ AIRFLOW = "airflow"
 
 COMPILE = (
     *("--quiet", "--universal", "--python-version", "3.10", "--generate-hashes"),
+    "--no-strip-extras",  # pip looks for hashes by name and extras
     *("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
 )
 
 
 def command(name: str, options: list[str]) -> list[str]:
     """Build the call of uv that writes one lock file."""
-    source = ["pyproject.toml", "--no-strip-extras", *LOCKS[name]]
+    source = ["pyproject.toml", *LOCKS.get(name, ())]
     if name == AIRFLOW:  # which shares no environment with the others
-        source = [f"requirements/{name}.in", "--strip-extras"]
+        source = [f"requirements/{name}.in"]
     return [
         *(str(Path(sys.executable).with_name("uv")), "pip", "compile", *COMPILE),
         *("--output-file", f"requirements/{name}.txt"),

@@ -17,6 +17,11 @@ else:
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = ("core", "rank", "dev", "bench")
+TESTED = (
+    *("postgres", "redis", "spark", "rank", "tune", "s3", "tracking", "versioning", "lineage"),
+    "prefect",
+)
+"""Extras that the tests use."""
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 
 
@@ -47,7 +52,7 @@ def wanted():
     return {
         "core": core + groups["build"],
         "rank": core + extras["rank"],
-        "dev": core + groups["dev"] + extras["rank"] + extras["tune"],
+        "dev": core + groups["dev"] + [one for name in TESTED for one in extras[name]],
         "bench": core + extras["bench"],
     }
 
