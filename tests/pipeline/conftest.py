@@ -16,6 +16,7 @@ models:
   train: [popularity, cooccurrence, rp3beta, blend]
   parameters: {blend: {members: [{model: rp3beta}]}}
 evaluation: {test_days: 3, relevant: [add_to_cart, purchase], bootstrap: 100}
+tracking: {is_on: false}
 """
 
 
