@@ -78,7 +78,7 @@ def _tell(follower: Follower, loaded: Loaded, runs: Runs) -> Told:
                 n_told += 1
     except MissingExtraError as error:
         cause = error.cause
-    except (RecomartError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 -- of a library; the run has ended, and stands
         cause = error.cause if isinstance(error, RecomartError) else repr(error)
         log.warning("runs_not_told", waiting=len(new) - n_told, cause=cause)
     return Told(follower.name, n_told, len(new) - n_told, cause)

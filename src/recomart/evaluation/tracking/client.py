@@ -7,6 +7,7 @@ import math
 import os
 import warnings
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,7 @@ def connected(loaded: Loaded) -> Iterator[MlflowClient]:
     with _environment(patience), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the library's own, about itself
         try:
+            import_module("mlflow.pyfunc")  # without pandas half the library comes; this not
             from mlflow import MlflowClient
             from mlflow.exceptions import MlflowException
             from sqlalchemy.exc import SQLAlchemyError

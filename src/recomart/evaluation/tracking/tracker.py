@@ -228,13 +228,13 @@ def _experiment(client: MlflowClient, loaded: Loaded) -> str:
 
 def _metrics(run: TrackedRun, material: Material) -> dict[str, float]:
     """Return a run's own figures, and those of the model that its gate chose."""
-    found = {name_of(name): value for name, value in run.metrics.items()}
+    found: dict[str, float] = {}
+    if material.evaluation is not None and material.served is not None:
+        found |= model_metrics(material.evaluation, material.served)
     score = material.quality_score()
     if score is not None:
         found["quality score"] = score
-    if material.evaluation is not None and material.served is not None:
-        found |= model_metrics(material.evaluation, material.served)
-    return found
+    return found | {name_of(name): value for name, value in run.metrics.items()}
 
 
 def _found(material: Material) -> dict[str, str]:
