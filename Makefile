@@ -35,7 +35,7 @@ check: $(VENV)/dev.stamp ## Lint, format, types, layers, sizes, dead code
 	$(BIN)/python scripts/sizes.py
 	$(BIN)/vulture
 
-bench: $(VENV)/bench.stamp ## Measure speed, memory and quality beside peers; writes benchmarks/results
+bench: $(VENV)/bench.stamp $(VENV)/dev.stamp ## Measure speed, memory and quality beside peers; writes benchmarks/results
 	$(BIN)/python benchmarks/run.py
 
 bench-models: $(VENV)/bench.stamp $(VENV)/dev.stamp ## Measure the models beside the published figures
