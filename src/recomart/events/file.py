@@ -1,0 +1,244 @@
+"""The file that holds the events: SQLite with a write-ahead log, fsynced at every commit.
+
+After a crash whoever opens it first replays the write-ahead log; nothing else is to be done.
+"""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from uuid import uuid4
+
+from recomart.errors import BadInputError, IntegrityError, StoreUnavailableError
+from recomart.events.record import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+Outcome: TypeAlias = Literal["accepted", "duplicate"]
+
+VERSION = 1
+"""Of the tables below; a file of another is refused."""
+OURS = 0x524D4576
+"""SQLite's application_id of an event log: RMEv."""
+SYNCHRONOUS = "FULL"
+"""Every commit ends with an fsync of the write-ahead log."""
+SCHEMA = (
+    "CREATE TABLE about (log_id TEXT NOT NULL)",  # tells this log from another in its place
+    """CREATE TABLE events (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, -- grows, also when the newest are pruned
+    event_id TEXT NOT NULL UNIQUE,
+    user_id TEXT NOT NULL,
+    item_id TEXT NOT NULL,
+    event_type TEXT NOT NULL,
+    occurred_us INTEGER NOT NULL,
+    arrived_us INTEGER NOT NULL,
+    session_id TEXT,
+    device TEXT,
+    price REAL,
+    quantity REAL,
+    rating REAL,
+    transaction_id TEXT,
+    recommendation_id TEXT
+)""",
+)
+COLUMNS = ", ".join(Event._fields)
+AT_ONCE = (128, 16, 1)
+"""Rows of one INSERT. Few and large ones: each hands Python's lock to another thread and back."""
+CHECKPOINT_PAGES = 4_000
+"""Pages of the write-ahead log that a commit checkpoints when it finds them, 16 MB."""
+MOST_WAL_BYTES = 64 << 20
+"""From this size on its writer insists on beginning it anew, others or not."""
+PRUNED_AT_ONCE = 5_000
+TURN_S = 0.0005
+"""How long a writer stays back where others write, too; who waits for a turn looks more often."""
+PATIENCE_S = 5.0
+
+
+class EventFile:
+    """An open event log file, for one thread at a time; each process opens it for itself.
+
+    Raises StoreUnavailableError where it cannot be reached, is locked for longer than `patience_s`,
+    read-only or full; IntegrityError where it is damaged; BadInputError where it is another
+    program's or of another version.
+    """
+
+    def __init__(self, path: Path, patience_s: float = PATIENCE_S) -> None:
+        self.path = path
+        self._patience_s = patience_s
+        self._wal = path.with_name(f"{path.name}-wal")
+        self._newest, self._is_shared = 0, False
+        with self._trouble():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._con = sqlite3.connect(
+                path, isolation_level=None, timeout=0, check_same_thread=False
+            )
+        try:
+            with self._trouble():
+                self._prepare()
+        except BaseException:
+            self._con.close()
+            raise
+
+    def _prepare(self) -> None:
+        self._patiently("PRAGMA journal_mode = WAL")
+        self._con.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
+        self._con.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        self._con.execute(f"PRAGMA journal_size_limit = {CHECKPOINT_PAGES * 4096}")
+        self._con.execute("PRAGMA cache_size = -32768")  # KiB
+        if self._one("PRAGMA user_version") == 0:
+            self._create()
+        kind, version = self._one("PRAGMA application_id"), self._one("PRAGMA user_version")
+        if (kind, version) != (OURS, VERSION):
+            found = f"an event log of version {version}" if kind == OURS else "no event log"
+            raise BadInputError(
+                f"{str(self.path)!r} is {found}; this RecoMart reads version {VERSION}.",
+                remedy="Name another file, or use the RecoMart that made this one.",
+            )
+        self.log_id = str(self._one("SELECT log_id FROM about"))
+
+    def _create(self) -> None:
+        """Make the tables, unless another process was first, or the file is somebody else's."""
+        with self._transaction():
+            if self._one("SELECT count(*) FROM sqlite_master") == 0:
+                for table in SCHEMA:
+                    self._con.execute(table)
+                self._con.execute("INSERT INTO about VALUES (?)", (uuid4().hex,))
+                self._con.execute(f"PRAGMA application_id = {OURS}")
+                self._con.execute(f"PRAGMA user_version = {VERSION}")
+
+    def add(self, events: Sequence[Event]) -> list[Outcome]:
+        """Write events in one transaction, known ids aside; on return they are on the disk."""
+        with self._trouble(), self._transaction():
+            before = self._newest_seq()
+            added = sum(map(self._insert, _portions(events)))
+            if added == len(events):
+                outcomes: list[Outcome] = ["accepted"] * added
+            else:
+                outcomes = self._outcomes(events, before)
+            self._is_shared, self._newest = before != self._newest, before + added
+        return outcomes
+
+    def _insert(self, events: Sequence[Event]) -> int:
+        row = f"({','.join('?' * len(Event._fields))})"
+        rows = ",".join([row] * len(events))
+        # only an id that is there makes a row give way; any other conflict is an error
+        statement = f"INSERT INTO events ({COLUMNS}) VALUES {rows} ON CONFLICT (event_id) DO NOTHING"
+        return self._con.execute(statement, [value for event in events for value in event]).rowcount
+
+    def _outcomes(self, events: Sequence[Event], before: int) -> list[Outcome]:
+        """Find which of the events were new: those behind what stood there before."""
+        query = "SELECT event_id FROM events WHERE seq > ?"
+        new = {event_id for (event_id,) in self._con.execute(query, (before,))}
+        found: list[Outcome] = []
+        for event in events:
+            found.append("accepted" if event.event_id in new else "duplicate")
+            new.discard(event.event_id)  # a second one of the same batch is not new
+        return found
+
+    def tend(self) -> None:
+        """Between two commits: let another process have its turn, keep the log beside it short."""
+        if self._is_shared:
+            time.sleep(TURN_S)
+        with suppress(sqlite3.Error, OSError):  # the next commit will tell what is wrong
+            if self._wal.stat().st_size > MOST_WAL_BYTES:
+                # writers that take turns may never let a checkpoint end; this one stops them
+                self._con.execute("PRAGMA wal_checkpoint(RESTART)")
+
+    def newest_seq(self) -> int:
+        """Return the number of the newest event ever taken; 0 before the first."""
+        with self._trouble():
+            return self._newest_seq()
+
+    def _newest_seq(self) -> int:
+        return int(self._one("SELECT max(seq) FROM sqlite_sequence") or 0)
+
+    def read_after(self, seq: int, limit: int) -> list[tuple[int, Event]]:
+        """Return the next events after a number, with their own, in the order they were taken."""
+        query = f"SELECT seq, {COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
+        with self._trouble():
+            rows = self._patiently(query, (seq, limit)).fetchall()
+        return [(row[0], Event._make(row[1:])) for row in rows]
+
+    def state(self) -> int:
+        """Return a number that changes when another connection commits; cheap to ask for."""
+        with self._trouble():
+            return int(self._one("PRAGMA data_version"))
+
+    def prune(self, up_to_seq: int, arrived_before_us: int) -> int:
+        """Forget the oldest events, as far as both limits allow; return how many.
+
+        With an event goes the memory of its id: sent again, it would be taken again.
+        """
+        kept = "SELECT seq FROM events WHERE arrived_us >= ? ORDER BY seq LIMIT 1"
+        delete = "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE seq <= ? ORDER BY seq LIMIT ?)"
+        n_pruned = 0
+        with self._trouble():
+            first_kept = self._one(kept, (arrived_before_us,))
+            last = up_to_seq if first_kept is None else min(up_to_seq, first_kept - 1)
+            while True:
+                with self._transaction():
+                    n = self._con.execute(delete, (last, PRUNED_AT_ONCE)).rowcount
+                n_pruned += n
+                if n < PRUNED_AT_ONCE:
+                    return n_pruned
+                time.sleep(TURN_S)
+
+    def close(self) -> None:
+        """Close it; the last to do so brings the write-ahead log into the file."""
+        with self._trouble():
+            self._con.close()
+
+    def _one(self, query: str, parameters: tuple[object, ...] = ()) -> Any:
+        found = self._patiently(query, parameters).fetchone()
+        return found[0] if found else None
+
+    def _patiently(self, statement: str, parameters: tuple[object, ...] = ()) -> sqlite3.Cursor:
+        """Execute what may have to wait for another process. SQLite's own wait is long and unfair."""
+        end = time.monotonic() + self._patience_s
+        while True:
+            try:
+                return self._con.execute(statement, parameters)
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > end:
+                    raise
+            time.sleep(random.uniform(0.2, 1) * TURN_S)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._patiently("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._con.execute("COMMIT")
+        except BaseException:
+            if self._con.in_transaction:  # SQLite itself takes back some, as on a full disk
+                self._con.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def _trouble(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.OperationalError, OSError) as error:
+            raise StoreUnavailableError(f"The event log {self.path.name}", str(error)) from error
+        except sqlite3.DatabaseError as error:
+            if type(error) is not sqlite3.DatabaseError:  # the kinds below are faults of a caller
+                raise
+            raise IntegrityError(
+                f"The event log {str(self.path)!r} is damaged: {error}.",
+                remedy="Move it away, and a new one begins; what it held and was not yet drained "
+                "may be got out with sqlite3's `.recover`.",
+            ) from error
+
+
+def _portions(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
+    """Cut events into portions of the sizes `AT_ONCE`, so that few statements are compiled."""
+    first = 0
+    while first < len(events):
+        size = next(size for size in AT_ONCE if size <= len(events) - first)
+        yield events[first : first + size]
+        first += size
