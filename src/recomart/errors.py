@@ -106,7 +106,7 @@ class VersioningError(BadInputError):
 
 
 class BadEventError(BadInputError):
-    """An event cannot be taken as it is; `faults` are pairs of a field and what is wrong with it."""
+    """An event cannot be taken as it is; `faults` pairs each field with what is wrong with it."""
 
     code = "RM-180"
 
@@ -232,7 +232,7 @@ class AccessDeniedError(UnavailableError):
 
 
 class EventLogFullError(UnavailableError):
-    """The event log takes no more now: too many events wait for the disk. None of these was taken."""
+    """The event log takes no more now: too many wait for the disk. None of these was taken."""
 
     code = "RM-411"
 

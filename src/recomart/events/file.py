@@ -9,6 +9,7 @@ import random
 import sqlite3
 import time
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from uuid import uuid4
 
@@ -47,6 +48,7 @@ SCHEMA = (
 )""",
 )
 COLUMNS = ", ".join(Event._fields)
+READ = f"SELECT seq, {COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 - ours
 AT_ONCE = (128, 16, 1)
 """Rows of one INSERT. Few and large ones: each hands Python's lock to another thread and back."""
 CHECKPOINT_PAGES = 4_000
@@ -85,13 +87,19 @@ class EventFile:
             raise
 
     def _prepare(self) -> None:
+        is_new = self._one("SELECT count(*) FROM sqlite_master") == 0
+        if not is_new:
+            self._hold_to_version()  # before anything of it is changed
         self._patiently("PRAGMA journal_mode = WAL")
         self._con.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
         self._con.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         self._con.execute(f"PRAGMA journal_size_limit = {CHECKPOINT_PAGES * 4096}")
         self._con.execute("PRAGMA cache_size = -32768")  # KiB
-        if self._one("PRAGMA user_version") == 0:
+        if is_new:
             self._create()
+        self.log_id = str(self._one("SELECT log_id FROM about"))
+
+    def _hold_to_version(self) -> None:
         kind, version = self._one("PRAGMA application_id"), self._one("PRAGMA user_version")
         if (kind, version) != (OURS, VERSION):
             found = f"an event log of version {version}" if kind == OURS else "no event log"
@@ -99,10 +107,9 @@ class EventFile:
                 f"{str(self.path)!r} is {found}; this RecoMart reads version {VERSION}.",
                 remedy="Name another file, or use the RecoMart that made this one.",
             )
-        self.log_id = str(self._one("SELECT log_id FROM about"))
 
     def _create(self) -> None:
-        """Make the tables, unless another process was first, or the file is somebody else's."""
+        """Make the tables, unless another process was first."""
         with self._transaction():
             if self._one("SELECT count(*) FROM sqlite_master") == 0:
                 for table in SCHEMA:
@@ -124,11 +131,8 @@ class EventFile:
         return outcomes
 
     def _insert(self, events: Sequence[Event]) -> int:
-        row = f"({','.join('?' * len(Event._fields))})"
-        rows = ",".join([row] * len(events))
-        # only an id that is there makes a row give way; any other conflict is an error
-        statement = f"INSERT INTO events ({COLUMNS}) VALUES {rows} ON CONFLICT (event_id) DO NOTHING"
-        return self._con.execute(statement, [value for event in events for value in event]).rowcount
+        values = [value for event in events for value in event]
+        return self._con.execute(_insertion(len(events)), values).rowcount
 
     def _outcomes(self, events: Sequence[Event], before: int) -> list[Outcome]:
         """Find which of the events were new: those behind what stood there before."""
@@ -159,9 +163,8 @@ class EventFile:
 
     def read_after(self, seq: int, limit: int) -> list[tuple[int, Event]]:
         """Return the next events after a number, with their own, in the order they were taken."""
-        query = f"SELECT seq, {COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
         with self._trouble():
-            rows = self._patiently(query, (seq, limit)).fetchall()
+            rows = self._patiently(READ, (seq, limit)).fetchall()
         return [(row[0], Event._make(row[1:])) for row in rows]
 
     def state(self) -> int:
@@ -175,30 +178,30 @@ class EventFile:
         With an event goes the memory of its id: sent again, it would be taken again.
         """
         kept = "SELECT seq FROM events WHERE arrived_us >= ? ORDER BY seq LIMIT 1"
-        delete = "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE seq <= ? ORDER BY seq LIMIT ?)"
+        some = "SELECT seq FROM events WHERE seq <= ? ORDER BY seq LIMIT ?"
         n_pruned = 0
         with self._trouble():
             first_kept = self._one(kept, (arrived_before_us,))
             last = up_to_seq if first_kept is None else min(up_to_seq, first_kept - 1)
-            while True:
+            while found := self._patiently(some, (last, PRUNED_AT_ONCE)).fetchall():
                 with self._transaction():
-                    n = self._con.execute(delete, (last, PRUNED_AT_ONCE)).rowcount
-                n_pruned += n
-                if n < PRUNED_AT_ONCE:
-                    return n_pruned
+                    n_pruned += self._con.execute(
+                        "DELETE FROM events WHERE seq <= ?", found[-1]
+                    ).rowcount
                 time.sleep(TURN_S)
+        return n_pruned
 
     def close(self) -> None:
         """Close it; the last to do so brings the write-ahead log into the file."""
         with self._trouble():
             self._con.close()
 
-    def _one(self, query: str, parameters: tuple[object, ...] = ()) -> Any:
+    def _one(self, query: str, parameters: tuple[object, ...] = ()) -> Any:  # noqa: ANN401 - SQLite knows
         found = self._patiently(query, parameters).fetchone()
         return found[0] if found else None
 
     def _patiently(self, statement: str, parameters: tuple[object, ...] = ()) -> sqlite3.Cursor:
-        """Execute what may have to wait for another process. SQLite's own wait is long and unfair."""
+        """Execute what may have to wait for others; SQLite's own way of it is slow and unfair."""
         end = time.monotonic() + self._patience_s
         while True:
             try:
@@ -233,6 +236,14 @@ class EventFile:
                 remedy="Move it away, and a new one begins; what it held and was not yet drained "
                 "may be got out with sqlite3's `.recover`.",
             ) from error
+
+
+@cache
+def _insertion(n_rows: int) -> str:
+    """Return the statement; only an id that is there makes a row give way, else it fails."""
+    row = f"({','.join('?' * len(Event._fields))})"
+    rows = ",".join([row] * n_rows)
+    return f"INSERT INTO events ({COLUMNS}) VALUES {rows} ON CONFLICT (event_id) DO NOTHING"  # noqa: S608 - ours
 
 
 def _portions(events: Sequence[Event]) -> Iterator[Sequence[Event]]:

@@ -78,10 +78,7 @@ class EventLog:
         with self._changed:
             if self._is_closed:
                 raise UnavailableError("The event log is closed.", remedy="Open it again.")
-            if (
-                self._n_events + n > self._most_events
-                or self._n_bytes + n_bytes > self._most_bytes
-            ):
+            if self._n_events + n > self._most_events or self._n_bytes + n_bytes > self._most_bytes:
                 raise EventLogFullError(self._n_events, self._wait_s())
             self._n_events += n
             self._n_bytes += n_bytes
