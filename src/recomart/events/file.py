@@ -51,10 +51,11 @@ COLUMNS = ", ".join(Event._fields)
 READ = f"SELECT seq, {COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 - ours
 AT_ONCE = (128, 16, 1)
 """Rows of one INSERT. Few and large ones: each hands Python's lock to another thread and back."""
-CHECKPOINT_PAGES = 4_000
-"""Pages of the write-ahead log that a commit checkpoints when it finds them, 16 MB."""
-MOST_WAL_BYTES = 64 << 20
-"""From this size on its writer insists on beginning it anew, others or not."""
+WAL_BYTES = 16 << 20
+"""What of the write-ahead log is written over again, which is faster than making it longer."""
+MOST_WAL_BYTES = 20 << 20
+"""When it has become so long, it is brought into the file."""
+CHECKPOINT_TRIES = 50
 PRUNED_AT_ONCE = 5_000
 TURN_S = 0.0005
 """How long a writer stays back where others write, too; who waits for a turn looks more often."""
@@ -92,8 +93,8 @@ class EventFile:
             self._hold_to_version()  # before anything of it is changed
         self._patiently("PRAGMA journal_mode = WAL")
         self._con.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
-        self._con.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-        self._con.execute(f"PRAGMA journal_size_limit = {CHECKPOINT_PAGES * 4096}")
+        self._con.execute("PRAGMA wal_autocheckpoint = 0")  # see `tend`
+        self._con.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
         self._con.execute("PRAGMA cache_size = -32768")  # KiB
         if is_new:
             self._create()
@@ -150,8 +151,18 @@ class EventFile:
             time.sleep(TURN_S)
         with suppress(sqlite3.Error, OSError):  # the next commit will tell what is wrong
             if self._wal.stat().st_size > MOST_WAL_BYTES:
-                # writers that take turns may never let a checkpoint end; this one stops them
-                self._con.execute("PRAGMA wal_checkpoint(RESTART)")
+                self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        """Bring the write-ahead log into the file and begin it anew.
+
+        That takes a moment in which nobody else writes or reads; while there is none, go on.
+        """
+        for _ in range(CHECKPOINT_TRIES):
+            is_busy, *_ = self._con.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
+            if not is_busy:
+                return
+            self._wait()
 
     def newest_seq(self) -> int:
         """Return the number of the newest event ever taken; 0 before the first."""
@@ -209,7 +220,10 @@ class EventFile:
             except sqlite3.OperationalError as error:
                 if "locked" not in str(error) or time.monotonic() > end:
                     raise
-            time.sleep(random.uniform(0.2, 1) * TURN_S)
+            self._wait()
+
+    def _wait(self) -> None:
+        time.sleep(random.uniform(0.2, 1) * TURN_S)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -54,7 +54,7 @@ class EventLog:
         self._file = EventFile(path, patience_s)
         self._waiting: deque[_Request] = deque()
         self._n_events = self._n_bytes = 0  # waiting or being written
-        self._per_s = 0.0
+        self._per_s = 2_000.0  # as long as nothing is known
         self._is_closed = False
         self._changed = Condition()
         self._writer = Thread(target=self._write, name="event-log", daemon=True)
@@ -106,7 +106,7 @@ class EventLog:
 
     def _wait_s(self) -> float:
         """Return how long the events that wait will take at the speed of late, 1 s at least."""
-        return max(1.0, min(60.0, self._n_events / (self._per_s or 1.0)))
+        return max(1.0, min(60.0, self._n_events / self._per_s))
 
     def _write(self) -> None:
         """Be the writer: the only thread that touches the file."""

@@ -32,9 +32,17 @@ TIMES = ("occurred_at", "timestamp")
 
 _NEEDED = ("user_id", "item_id", "event_type")
 _TEXTS = frozenset(
-    {*_NEEDED, "event_id", "session_id", "device", "transaction_id", "recommendation_id"}
+    (
+        "user_id",
+        "item_id",
+        "event_id",
+        "session_id",
+        "device",
+        "transaction_id",
+        "recommendation_id",
+    )
 )
-_TYPES = frozenset(EVENT_TYPES)
+_FIELDS = frozenset({*_TEXTS, "event_type", *RANGES, *TIMES})
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _ISO = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(\.[0-9]{1,9})?"
@@ -115,12 +123,11 @@ def _is_bad(given: Mapping[str, Any]) -> bool:
                 return True
         elif field not in TIMES and _fault_of(field, value):
             return True
-    kind = given.get("event_type")
     return (
         given.get("user_id") is None
         or given.get("item_id") is None
-        or kind not in _TYPES
-        or (kind == RATE and given.get("rating") is None)
+        or given.get("event_type") is None
+        or (given["event_type"] == RATE and given.get("rating") is None)
     )
 
 
@@ -132,21 +139,20 @@ def _faults(given: Mapping[str, Any], now_us: int) -> Iterator[tuple[str, str]]:
     yield from _faults_of_time(given, now_us)
     for field in sorted(given, key=ascii):
         if fault := _fault_of(field, given[field]):
-            yield (field if field in _TEXTS | RANGES.keys() else ascii(field)[:40]), fault
-    kind = given.get("event_type")
-    if isinstance(kind, str) and kind not in _TYPES:
-        yield "event_type", f"is none of {', '.join(EVENT_TYPES)}"
-    if kind == RATE and given.get("rating") is None:
+            yield (field if field in _FIELDS else ascii(field)[:40]), fault
+    if given.get("event_type") == RATE and given.get("rating") is None:
         yield "rating", "is missing, and whoever rates gives one"
 
 
 def _fault_of(field: str, value: object) -> str:
     """Say what is wrong with a value, the moment's aside; empty where nothing is."""
-    if field in TIMES or (value is None and (field in _TEXTS or field in RANGES)):
+    if field not in _FIELDS:
+        return "is not a field of an event"
+    if value is None or field in TIMES:
         return ""
-    if field in RANGES:
-        return _fault_of_number(value, *RANGES[field])
-    return _fault_of_text(value) if field in _TEXTS else "is not a field of an event"
+    if field == "event_type":
+        return "" if value in EVENT_TYPES else f"is none of {', '.join(EVENT_TYPES)}"
+    return _fault_of_number(value, *RANGES[field]) if field in RANGES else _fault_of_text(value)
 
 
 def _fault_of_text(value: object) -> str:
