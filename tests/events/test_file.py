@@ -28,7 +28,9 @@ def taken(log_file, after=0, limit=100_000):
 
 
 def test_an_event_comes_back_as_it_was_given(log_file):
-    told = event(1, session_id="s", price=2.5, rating=4.0, item_id='a,"b\u2019👩‍🚀', device="x" * 256)
+    told = event(
+        1, session_id="s", price=2.5, rating=4.0, item_id='a,"b\u2019👩‍🚀', device="x" * 256
+    )
 
     assert log_file.add([told, event(2)]) == ["accepted", "accepted"]
     assert taken(log_file) == [told, event(2)]

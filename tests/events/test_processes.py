@@ -51,7 +51,11 @@ def path(tmp_path):
 
 
 def test_processes_that_begin_together_share_one_file(path):
-    with worker(path, "a", 8, 30) as a, worker(path, "b", 8, 30) as b, worker(path, "a", 8, 30) as c:
+    with (
+        worker(path, "a", 8, 30) as a,
+        worker(path, "b", 8, 30) as b,
+        worker(path, "a", 8, 30) as c,
+    ):
         said = [acks(process) for process in (a, b, c)]
 
     outcomes = Counter(outcome for one in said for _, outcome, _ in one)

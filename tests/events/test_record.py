@@ -38,11 +38,13 @@ def faults_of(**changes):
 
 def test_an_event_is_read():
     told = {"session_id": "s", "device": "phone", "price": 3, "recommendation_id": "r1"}
+    told |= {"event_id": "e1", "quantity": None, "transaction_id": "t1"}
 
-    event = parse_event({**CLICK, **told, "event_id": "e1", "quantity": None}, NOW_US)
+    event = parse_event({**CLICK, **told}, NOW_US)
 
-    expected = Event("e1", "ann", "mug", "click", HOUR_BEFORE_US, NOW_US, "s", "phone", 3.0)
-    assert event == expected._replace(recommendation_id="r1")
+    assert event[:9] == ("e1", "ann", "mug", "click", HOUR_BEFORE_US, NOW_US, "s", "phone", 3.0)
+    assert (event.quantity, event.rating) == (None, None)
+    assert (event.transaction_id, event.recommendation_id) == ("t1", "r1")
 
 
 @pytest.mark.parametrize(
@@ -77,7 +79,7 @@ def test_a_fraction_of_a_second_is_kept_to_the_microsecond():
         ("2025-02-30T00:00:00Z", "neither"),
         ("2025-12-31T23:00:60Z", "neither"),
         ("2025-12-31T23:00:00+24:00", "neither"),
-        ("２０２５-12-31T23:00:00Z", "neither"),
+        ("\uff12025-12-31T23:00:00Z", "neither"),  # a digit, but not one of ours
         ("1767222000", "neither"),
         (True, "neither"),
         (math.nan, "neither"),
@@ -185,25 +187,23 @@ def test_the_same_event_sent_again_gets_the_same_id():
     assert len({first.event_id, *(event.event_id for event in others)}) == 6
 
 
+def is_read_or_refused(told):
+    try:
+        event = parse_event(told, NOW_US)
+    except BadEventError as error:
+        return bool(error.faults)
+    return event.event_type in EVENT_TYPES and json.dumps(event, ensure_ascii=False).encode()
+
+
 @given(JSON)
 def test_any_json_value_is_read_or_refused(value):
-    for given_ in (value, {**CLICK, "price": value}, {**CLICK, "timestamp": value}):
-        try:
-            event = parse_event(given_, NOW_US)
-        except BadEventError as error:
-            assert error.faults
-        else:
-            assert event.event_type in EVENT_TYPES
+    for told in (value, {**CLICK, "price": value}, {**CLICK, "timestamp": value}):
+        assert is_read_or_refused(told)
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), JSON))
 def test_any_values_in_the_right_fields_are_read_or_refused(changes):
-    try:
-        event = parse_event({**CLICK, **changes}, NOW_US)
-    except BadEventError as error:
-        assert error.faults
-    else:
-        json.dumps(event).encode()  # and can be written
+    assert is_read_or_refused({**CLICK, **changes})
 
 
 TEXTS = st.text(

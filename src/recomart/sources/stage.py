@@ -189,7 +189,8 @@ class Intake:
         if self.before is not None and self.draft.files == self.before.by_partition():
             return
         total = sum(entry.rows for entry in self.draft.files.values())
-        self.bench.commit(self.draft, counts={"in": total, "new": self.n_rows})
+        counts = {"in": total, "new": self.n_rows}
+        self.before = self.bench.commit(self.draft, counts=counts)
         self.bench.log.info("rows_ingested", rows=self.n_rows, files=self.n_files, source=self.name)
 
 
