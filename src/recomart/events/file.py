@@ -262,7 +262,7 @@ def _insertion(n_rows: int) -> str:
 
 
 def _portions(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
-    """Cut events into portions whose sizes are powers of two, so that few statements are compiled."""
+    """Cut events into portions of powers of two, so that few statements are compiled."""
     first, size = 0, MOST_AT_ONCE
     while first < len(events):
         while size > len(events) - first:
