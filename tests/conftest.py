@@ -21,10 +21,15 @@ settings.load_profile("recomart")
 
 
 class NoPandas:
-    """Hides pandas, which an installation need not have, from tests where it happens to be."""
+    """Hides what an installation need not have, from tests where it happens to be.
+
+    That is pandas, and MLflow, which cannot do without it and stays broken if it once tried.
+    """
+
+    hidden = ("pandas", "mlflow")
 
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] == "pandas":
+        if name.partition(".")[0] in self.hidden:
             raise ModuleNotFoundError(f"No module named {name!r} for tests", name=name)
 
 

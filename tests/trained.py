@@ -60,4 +60,10 @@ def answers(loaded, number, users):
     lake = open_lake(loaded)
     online = OnlineFeatures(open_online(loaded.settings.paths.online, loaded.folder))
     champion = Champion.load(lake, online, lake.history("published_model")[number - 1])
-    return [[asdict(line) for line in champion.recommend(user, 5)] for user in users]
+    return unsigned([asdict(line) for line in champion.recommend(user, 5)] for user in users)
+
+
+def unsigned(lists):
+    """The same lists without the id that each answer has of its own."""
+    ids = "recommendation_id"
+    return [[{k: v for k, v in line.items() if k != ids} for line in lines] for lines in lists]

@@ -7,7 +7,7 @@ from recomart.evaluation.tracking import packing
 from recomart.evaluation.tracking.flavour import _load_pyfunc
 from recomart.evaluation.tracking.packing import Folder, pack
 from recomart.lake import open_lake
-from tests.trained import answers, copy_of, users_of
+from tests.trained import answers, copy_of, unsigned, users_of
 
 # MLflow on its own types, when it is imported
 pytestmark = pytest.mark.filterwarnings("ignore:.*type hint is inferred as AnyType:UserWarning")
@@ -37,7 +37,7 @@ def packed(shop, tmp_path):
 
 
 def ask(model, users, **params):
-    return model.predict({"user_id": users}, {"n": 5, **params})
+    return unsigned(model.predict({"user_id": users}, {"n": 5, **params}))
 
 
 @pytest.mark.parametrize("number", [CASCADE, SINGLE])
