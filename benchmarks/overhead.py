@@ -21,7 +21,7 @@ from typing import Any
 from benchmarks.gowalla_report import RESULTS, origin
 
 RECOMART = (sys.executable, "-c", "from recomart.cli import main; main()")
-PLAIN = ("tracking.is_on=false", "lineage.file=")
+PLAIN = ("tracking.is_on=false", "lineage.file=''")
 ALL = ("versioning.every_run=true",)
 TARGET = 0.2
 
