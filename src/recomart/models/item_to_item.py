@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from recomart.errors import NotFittedError
 from recomart.models import sparse
 from recomart.models.base import check_history
-from recomart.models.scorer import Scorer, one_item_histories
+from recomart.models.scorer import SparseScorer, one_item_histories
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +34,7 @@ class ItemToItemConfig(BaseModel, frozen=True, extra="forbid"):
 Config = TypeVar("Config", bound=ItemToItemConfig)
 
 
-class ItemToItem(Scorer[csr_array], Generic[Config]):
+class ItemToItem(SparseScorer[csr_array], Generic[Config]):
     """A history scores an item by the summed weight from its items: ``s[u] = h[u] @ weights_``.
 
     Learned: `weights_`, float32, shape (n_items, n_items), zero diagonal, at most `neighbours`
@@ -56,11 +56,9 @@ class ItemToItem(Scorer[csr_array], Generic[Config]):
         check_history(history, self.n_items)
         return sparse.damped(history, self.config.strength_exponent)
 
-    def scores_of(self, taste: csr_array) -> NDArray[np.float32]:
-        """Sum the weights from the history."""
-        scores: NDArray[np.float32] = (taste @ self._weights()).toarray()
-        scores[scores == 0] = -np.inf  # no path, so no opinion
-        return scores
+    def some_scores_of(self, taste: csr_array) -> csr_array:
+        """Sum the weights from the history; no path is no opinion."""
+        return csr_array(taste @ self._weights())
 
     def similar_items(self, items: NDArray[np.int32], n: int) -> TopN:
         """Rank by the weight from the item; see `Recommender.similar_items`."""

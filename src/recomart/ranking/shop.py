@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+from bisect import bisect_left
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from scipy.sparse import csr_array
 
@@ -111,7 +112,12 @@ class Shop:
 
     def index_of(self, item_id: str) -> int:
         """Return the place of an item in the id map, -1 where it is not known."""
-        return find(self.items["item_id"], item_id)
+        return find(self.item_ids, item_id)
+
+    @cached_property
+    def item_ids(self) -> pa.Array:
+        """The id map of items."""
+        return self.items["item_id"].combine_chunks()
 
     def _sequence(self, items: NDArray[np.int32], times: NDArray[np.int64]) -> Sequences:
         starts = np.array([0, len(items)], dtype=np.int64)
@@ -123,9 +129,10 @@ def did(kind: int) -> str:
     return DID.get(EVENT_TYPES[int(kind)], "chose")
 
 
-def find(ids: pa.Array | pa.ChunkedArray, wanted: str) -> int:
-    """Return the index of an id, -1 where it is not known."""
-    return int(pc.index(ids, pa.scalar(wanted, ids.type)).as_py())
+def find(ids: pa.Array, wanted: str) -> int:
+    """Return the index of an id in a sorted id map, -1 where it is not known."""
+    place = bisect_left(range(len(ids)), wanted, key=lambda at: ids[at].as_py())
+    return place if place < len(ids) and ids[place].as_py() == wanted else -1
 
 
 def _arrays(lake: Lake, manifest: Manifest, name: str) -> dict[str, NDArray[Any]]:
