@@ -91,7 +91,8 @@ def test_the_files_name_the_shop_and_the_versions(evaluated):
     assert "# Model card: itemknn" in card
     assert bench.lake.latest("events").version in card
     parents = {parent.name for parent in bench.lake.latest("evaluation").parents}
-    assert parents == {"events", "id_map", "ranker", "model_popularity", "model_itemknn"}
+    models = {"model_popularity", "model_itemknn"}
+    assert parents == {"events", "catalogue", "id_map", "ranker", *models}
 
 
 def test_a_test_window_without_a_purchase_is_an_error(evaluated):

@@ -15,6 +15,7 @@ from recomart import __version__
 from recomart.cli.ask import bundle, recommend, session, similar
 from recomart.cli.context import Context
 from recomart.cli.features import features
+from recomart.cli.lineage import lineage
 from recomart.cli.look import doctor, report, status
 from recomart.cli.quarantine import quarantine
 from recomart.cli.runs import reproduce, runs
@@ -61,6 +62,7 @@ recomart.add_command(features)
 recomart.add_command(runs)
 recomart.add_command(quarantine)
 recomart.add_command(config)
+recomart.add_command(lineage)
 
 
 def main() -> None:

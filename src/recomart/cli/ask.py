@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from recomart.cli.context import Context
+    from recomart.ranking import Champion, Recommendation
 
 COLUMNS = ("rank", "item_id", "title", "price", "confidence", "reason")
 
@@ -43,15 +46,22 @@ def recommend(
 
     loaded = context.load()
     champion = Champion.open(loaded)
-    if explain and not context.as_json:
-        for did, title in champion.history_of(user_id, 5):
-            click.echo(f"  {did} {title}")
-        click.echo(f"  model: {champion.name}, version {champion.version}\n")
     exclude_seen = loaded.settings.evaluation.exclude_seen and not include_seen
     lines = champion.recommend(
         user_id, n_items, exclude_seen=exclude_seen, min_confidence=min_confidence
     )
+    if explain and not context.as_json:
+        _explain(champion, user_id, lines)
     context.answer(lines, (*COLUMNS[:-1], "score", "source", "reason") if explain else COLUMNS)
+
+
+def _explain(champion: Champion, user_id: str, lines: Sequence[Recommendation]) -> None:
+    for did, title in champion.history_of(user_id, 5):
+        click.echo(f"  {did} {title}")
+    click.echo(f"  model: {champion.name}, version {champion.version}")
+    for line in lines[:1]:
+        click.echo(f"  recommendation: {line.recommendation_id}")
+    click.echo()
 
 
 @click.command()

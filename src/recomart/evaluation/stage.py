@@ -22,6 +22,7 @@ from recomart.evaluation.coverage import measure
 from recomart.evaluation.gate import Gate
 from recomart.evaluation.report import card_of, page_of
 from recomart.features.offline import OfflineStore
+from recomart.features.registry import DATASET as REGISTRY
 from recomart.lake import open_lake
 from recomart.models.sequences import recommend_for
 from recomart.ranking.aliases import find_champion
@@ -110,7 +111,7 @@ def _ask_all(bench: Workbench, data: EventArrays, question: Question) -> Answers
     settings = bench.settings
     n = max(*settings.evaluation.ks, settings.ranking.candidates)
     answers = Answers(question)
-    answers.parents += [bench.lake.latest(name) for name in ("events", "id_map", RANKER)]
+    answers.parents += bench.current("events", "catalogue", "id_map", RANKER)
     models: dict[str, Recommender] = {}
     for name in settings.models.train:
         manifest = bench.lake.latest(f"model_{name}")
@@ -151,6 +152,7 @@ def _ask_cascade(bench: Workbench, data: EventArrays, answers: Answers, cascade:
         "dict[str, JsonValue]", settings.ranking.model_dump(mode="json")
     )
     answers.ranker = _ranker_figures(data, answers, cascade, knowledge)
+    answers.parents += bench.current("categories", "item_history", REGISTRY)
     bench.log.info("model_evaluated", model=CASCADE, users=len(question.users))
 
 

@@ -21,6 +21,8 @@ from recomart.vocabulary import dataset_of_view
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ibis.expr.types import Table
+
     from recomart.features.definition import FeatureView
     from recomart.lake import Lake, Manifest
     from recomart.settings import FeatureSettings
@@ -171,6 +173,12 @@ def describe(view: FeatureView, settings: FeatureSettings) -> Entry:
 
 def sql_of(view: FeatureView, settings: FeatureSettings) -> str:
     """Return the SQL of a view, over the data sets by their names, as of ``:at_us``."""
+    text = str(ibis.to_sql(expression_of(view, settings), dialect="duckdb"))
+    return text.replace(f"CAST({MOMENT_US} AS BIGINT)", ":at_us").replace(str(MOMENT_US), ":at_us")
+
+
+def expression_of(view: FeatureView, settings: FeatureSettings) -> Table:
+    """Return the expression of a view over data sets by their names, as of `MOMENT_US`."""
     events = ibis.table(SEEN, name="events")
     inputs = Inputs(
         events=known_before(events, MOMENT_US),
@@ -179,8 +187,7 @@ def sql_of(view: FeatureView, settings: FeatureSettings) -> str:
         at_us=MOMENT_US,
         settings=settings,
     )
-    text = str(ibis.to_sql(view.table(inputs), dialect="duckdb"))
-    return text.replace(f"CAST({MOMENT_US} AS BIGINT)", ":at_us").replace(str(MOMENT_US), ":at_us")
+    return view.table(inputs)
 
 
 def changed(there: Entry, now: Entry) -> DefinitionError:

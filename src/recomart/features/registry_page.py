@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from recomart.features.catalogue import list_views, show_view
+from recomart.features.registry import DATASET as REGISTRY
 from recomart.pages import Page, bars
 
 if TYPE_CHECKING:
@@ -36,8 +37,7 @@ def registry_page(bench: Workbench) -> None:
     draft = bench.draft("feature_page")
     draft.add_bytes("features.html", page.html().encode())
     names = sorted({v["view"] for v in views if v["rows"] is not None})
-    parents = [m for m in (bench.lake.find(name) for name in names) if m]
-    bench.commit(draft, parents)
+    bench.commit(draft, bench.current(REGISTRY, *names))
 
 
 def _describe(page: Page, view: dict[str, Any]) -> None:

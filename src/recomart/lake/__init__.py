@@ -9,6 +9,7 @@ A version of a data set is a manifest and the immutable files it names.
 
 from recomart.lake.draft import Draft
 from recomart.lake.lake import Lake, folder_of, sha256_of
+from recomart.lake.lineage import Lineage, Node, Versions, ancestry, descent
 from recomart.lake.manifest import FileEntry, Making, Manifest, Parent, hash_of
 from recomart.lake.objects import LocalObjects, Objects
 from recomart.lake.opening import open_lake
@@ -19,12 +20,17 @@ __all__ = [
     "Draft",
     "FileEntry",
     "Lake",
+    "Lineage",
     "LocalObjects",
     "Making",
     "Manifest",
+    "Node",
     "Objects",
     "Parent",
+    "Versions",
     "Workbench",
+    "ancestry",
+    "descent",
     "folder_of",
     "hash_of",
     "open_lake",

@@ -10,7 +10,7 @@ from recomart.lake.manifest import FileEntry, Manifest
 from recomart.vocabulary import LAYERS, layer_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -71,6 +71,11 @@ class Lake:
         keys = self.objects.keys(f"{folder_of(dataset)}/manifests")
         return [self._manifest(key) for key in keys]
 
+    def newest_first(self, dataset: str) -> Iterator[Manifest]:
+        """Yield the versions of a data set, each read when it is asked for."""
+        keys = list(self.objects.keys(f"{folder_of(dataset)}/manifests"))
+        return (self._manifest(key) for key in reversed(keys))
+
     def paths(self, files: Iterable[FileEntry]) -> list[Path]:
         """Return local files to read, each checked against its sha256. Raises IntegrityError."""
         return [self._verify(file) for file in files]
@@ -88,7 +93,7 @@ class Lake:
 
     def version(self, dataset: str, version: str) -> Manifest:
         """Return the newest manifest of a version by its hash. Raises DataSetNotFoundError."""
-        for manifest in reversed(self.history(dataset)):
+        for manifest in self.newest_first(dataset):
             if manifest.version == version:
                 return manifest
         raise DataSetNotFoundError(f"{dataset} {version[:12]}", self.names())

@@ -91,6 +91,10 @@ class Workbench:
             return self.con.read_parquet(paths).limit(0)
         return self.con.read_parquet(paths, union_by_name=True)
 
+    def current(self, *datasets: str) -> list[Manifest]:
+        """Return the current versions of data sets, of those that there are."""
+        return [found for name in datasets if (found := self.lake.find(name)) is not None]
+
     def stream(self, table: Table) -> pa.RecordBatchReader:
         """Run an expression and read its rows in batches, in order."""
         return self.con.to_pyarrow_batches(table, chunk_size=65_536)

@@ -9,12 +9,15 @@ The same input gives the same bytes. Colours follow the reader's light or dark m
 
 from recomart.pages.distributions import histogram, ranked_curve
 from recomart.pages.figures import bars, columns, funnel, heatmap, intervals, lines
+from recomart.pages.flow import Box, flow
 from recomart.pages.page import Page
 
 __all__ = [
+    "Box",
     "Page",
     "bars",
     "columns",
+    "flow",
     "funnel",
     "heatmap",
     "histogram",

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
 PALETTE = ("#2f6fde", "#e07a2f", "#2a9d74", "#a45ad1", "#d1495b", "#8a8f98")
 INK, MUTED, GRID = "#1b1f24", "#68717c", "#d9dee4"
+PAPER = "#ffffff"
 WIDTH = 7.4
 """Inches; a page scales the picture to the width it has."""
 LONGEST_LABEL = 38
 
-_CSS = {INK: "--ink", MUTED: "--muted", GRID: "--line"}
+_CSS = {INK: "--ink", MUTED: "--muted", GRID: "--line", PAPER: "--paper"}
 _LOOK: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "recomart",

@@ -13,6 +13,7 @@ from recomart.vocabulary import LAYERS
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from recomart.lake import Lake
     from recomart.settings import Loaded
 
 REPORTS = {
@@ -27,12 +28,16 @@ WHAT = {
     "data_quality_report.html": "Data quality: what came in, what was put aside, and why",
     "eda.html": "The shop in pictures: who does what, when, with what",
     "features.html": "The feature views: what is known of users and items, and how it is made",
+    "lineage.html": "What was made from what, down to the columns that features come from",
     "evaluation.html": "The models compared: how good, for whom, against what",
 }
 
 
 def publish_reports(loaded: Loaded) -> list[Path]:
-    """Copy the current reports out of the lake, each in one step; return the pages, index first."""
+    """Write the current reports, each in one step; return the pages, index first.
+
+    All are copied out of the lake but that of the lineage, which is of the moment.
+    """
     lake = open_lake(loaded)
     folder = loaded.path(loaded.settings.paths.reports)
     folder.mkdir(parents=True, exist_ok=True)
@@ -46,8 +51,15 @@ def publish_reports(loaded: Loaded) -> list[Path]:
                 written.append(_replace(folder / name, path.read_bytes()))
     pages = [path for path in written if path.suffix == ".html"]
     if pages:
+        pages.append(_replace(folder / "lineage.html", _lineage(loaded, lake).encode()))
         pages.insert(0, _replace(folder / "index.html", _index(loaded, pages).encode()))
     return pages
+
+
+def _lineage(loaded: Loaded, lake: Lake) -> str:
+    from recomart.pipeline.lineage_page import lineage_page
+
+    return lineage_page(loaded, lake)
 
 
 def _index(loaded: Loaded, pages: list[Path]) -> str:

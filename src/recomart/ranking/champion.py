@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -12,6 +12,7 @@ from recomart.lake import open_lake
 from recomart.models.artefact import load
 from recomart.models.sequences import recommend_for
 from recomart.ranking.aliases import champion_of
+from recomart.ranking.answers import new_recommendation_id
 from recomart.ranking.candidates import union
 from recomart.ranking.cascade import NAME as CASCADE
 from recomart.ranking.cascade import Cascade
@@ -42,6 +43,7 @@ class Recommendation:
     score       compares within the list only; it has no unit
     confidence  of what people wanted in lists like this one, the share that stood as low or lower:
                 from 0 to 1; see `recomart.ranking.confidence`
+    recommendation_id  of the list; it leads to the model: `recomart lineage <id>`
     """
 
     rank: int
@@ -53,6 +55,7 @@ class Recommendation:
     source: str
     reason: str
     confidence: float | None = None
+    recommendation_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -172,14 +175,15 @@ class Champion:
         top = (self.bundle_model or self._first).recommend(history.weights, n)
         titles = " and ".join(self.shop.title(item) for item in cart[-SHOWN_REASONS:])
         lines = self._lines(top, history, BUNDLE, lambda _: f"goes with {titles}")
-        return self._fill(lines, n, set(cart), history)
+        return self._signed(self._fill(lines, n, set(cart), history))
 
     def similar(self, item_id: str, n: int) -> list[Recommendation]:
         """Rank `n` items by their likeness to one; for an item not known: what is popular now."""
         index = self.shop.index_of(item_id)
         nobody = self.shop.of_items([])
         if index < 0:
-            return self._popular(n, f"popular now; the item {item_id!r} is not known", nobody)
+            reason = f"popular now; the item {item_id!r} is not known"
+            return self._signed(self._popular(n, reason, nobody))
         asked = np.array([index], dtype=np.int32)
         lists = [model.similar_items(asked, n) for model in self.models.values()]
         found = union(tuple(self.models), lists, len(self.shop.items), n)
@@ -188,7 +192,7 @@ class Champion:
             self._line(rank, int(item), float(score), self.name, reason)
             for rank, (item, score) in enumerate(zip(found.items, found.fused, strict=True), 1)
         ]
-        return self._fill(lines, n, {index}, nobody)
+        return self._signed(self._fill(lines, n, {index}, nobody))
 
     def history_of(self, user_id: str, n: int) -> list[tuple[str, str]]:
         """Return what a user did, strongest first: (what, title)."""
@@ -198,6 +202,11 @@ class Champion:
             (did(history.types[place]), self.shop.title(int(history.weights.indices[place])))
             for place in order
         ]
+
+    def _signed(self, lines: list[Recommendation]) -> list[Recommendation]:
+        """Give a list the id by which it can be asked about."""
+        signed = new_recommendation_id(self.version)
+        return [replace(line, recommendation_id=signed) for line in lines]
 
     @property
     def _first(self) -> Recommender:
@@ -213,11 +222,11 @@ class Champion:
         """Rank for a history, and fill."""
         if history.weights.nnz == 0 and self.cascade is None:
             reason = "popular now; nothing is known of this user yet"
-            return self._popular(n, reason, history)
+            return self._signed(self._popular(n, reason, history))
         top = self._ranked(user_id, history, n, exclude_seen=exclude_seen)
         lines = self._lines(top, history, self.name, lambda item: self._reason(history, item))
         seen = set(history.weights.indices.tolist()) if exclude_seen else set()
-        return self._fill(lines, n, seen, history)
+        return self._signed(self._fill(lines, n, seen, history))
 
     def _ranked(self, user_id: str, history: History, n: int, *, exclude_seen: bool) -> TopN:
         if self.cascade is None:

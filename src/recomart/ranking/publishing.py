@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 from scipy.sparse import csr_array
 
+from recomart.features.registry import DATASET as REGISTRY
 from recomart.models.artefact import save
 from recomart.models.npz import pack
 from recomart.models.popularity import Popularity
@@ -58,11 +59,9 @@ def publish(bench: Workbench) -> None:
     draft.add_table(pa.table({"user_id": data.user_ids}).to_reader(), "users")
     draft.add_table(pa.table({"category_id": content.category_ids}).to_reader(), "categories")
     draft.add_table(_items(bench, data, content).to_reader(), "items")
-    parents = [
-        bench.lake.latest(name)
-        for name in ("events", "categories", "item_history", "catalogue", "evaluation", "ranker")
-    ]
-    bench.commit(draft, parents, details=facts)
+    made_from = ("events", "categories", "item_history", "catalogue", "evaluation", "ranker")
+    registry = (REGISTRY,) if serve == CASCADE else ()
+    bench.commit(draft, bench.current(*made_from, *registry), details=facts)
     bench.log.info("model_published", model=serve, users=data.shape[0])
 
 

@@ -17,6 +17,7 @@ import pyarrow as pa
 from recomart.engines import open_engine
 from recomart.errors import BadInputError
 from recomart.features.offline import OfflineStore
+from recomart.features.registry import DATASET as REGISTRY
 from recomart.models.sequences import recommend_for
 from recomart.ranking.candidates import place_in_row, union
 from recomart.ranking.cascade import ranks_in
@@ -77,7 +78,8 @@ def training_rows(bench: Workbench) -> None:
         draft = bench.draft(DATASET)
         facts["none"] = error.cause
         bench.log.warning("no_rows_for_a_ranker", cause=error.cause, remedy=error.remedy)
-    parents = [bench.lake.latest(name) for name in ("events", "categories", "item_history")]
+    # features are computed anew, as the registry defines them; what the views hold is not read
+    parents = bench.current("events", "catalogue", "categories", "item_history", REGISTRY)
     bench.commit(draft, parents, details=facts)
 
 

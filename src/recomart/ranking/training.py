@@ -31,8 +31,8 @@ def train(bench: Workbench) -> None:
     cut_us = cut_moment(data, settings.evaluation)
     content = read_content(bench, data, cut_us).features
     known = known_at(data, cut_us, settings).with_content(content)
-    parents = [bench.lake.latest(name) for name in ("events", "categories", "item_history")]
-    write_ids(bench, data, parents[0], {"cut_us": cut_us})
+    write_ids(bench, data, {"cut_us": cut_us})
+    parents = bench.current("events", "categories", "item_history", "id_map")
     for name in settings.models.train:
         model = fit(name, settings.models, known)
         facts: dict[str, JsonValue] = {
@@ -49,15 +49,13 @@ def fit(name: str, settings: ModelSettings, known: Interactions) -> Recommender:
     return model_kind(name).make(settings.parameters.get(name, {})).fit(known)
 
 
-def write_ids(
-    bench: Workbench, data: EventArrays, events: Manifest, facts: Mapping[str, JsonValue]
-) -> None:
+def write_ids(bench: Workbench, data: EventArrays, facts: Mapping[str, JsonValue]) -> None:
     """Write the id maps: row number is index."""
     draft = bench.draft("id_map")
     for name, ids in (("users", data.user_ids), ("items", data.item_ids)):
         table = pa.table({f"{name[:-1]}_id": ids})
         draft.add_table(table.to_reader(), name)
-    bench.commit(draft, [events], details=facts)
+    bench.commit(draft, bench.current("events", "catalogue"), details=facts)
 
 
 def write_model(
