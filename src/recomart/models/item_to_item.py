@@ -64,6 +64,19 @@ class ItemToItem(SparseScorer[csr_array], Generic[Config]):
         """Rank by the weight from the item; see `Recommender.similar_items`."""
         return self.recommend(one_item_histories(items, self.n_items), n)
 
+    def links(self, held: NDArray[np.integer], items: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Return the weight from each of `held` to each of `items`: shape (n_held, n_items)."""
+        weights = self._weights()
+        found = np.zeros((len(held), len(items)), dtype=np.float32)
+        for row, item in enumerate(held.tolist()):
+            start, stop = weights.indptr[item], weights.indptr[item + 1]
+            if start == stop:
+                continue
+            reached = weights.indices[start:stop]  # sorted, as `sparse` keeps them
+            place = np.minimum(np.searchsorted(reached, items), stop - start - 1)
+            found[row] = np.where(reached[place] == items, weights.data[start + place], 0)
+        return found
+
     def contributions(self, history: csr_array, item: int) -> NDArray[np.float32]:
         """Return what each item of the history adds to the score of `item`; sums to it exactly."""
         taste = self.taste(history)

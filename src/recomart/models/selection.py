@@ -40,9 +40,7 @@ def top_n(scores: NDArray[np.float32], n: int) -> TopN:
     return top
 
 
-def top_n_of_some(
-    scores: csr_array, n: int, seen: csr_array | None = None
-) -> TopN:
+def top_n_of_some(scores: csr_array, n: int, seen: csr_array | None = None) -> TopN:
     """Pick the `n` best entries of each row of sparse scores; what has no entry, or 0, never.
 
     As `top_n` would of the same scores made dense, without making them so.

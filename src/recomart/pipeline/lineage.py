@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from recomart.errors import BadInputError, NotFoundError
-from recomart.pages.flow import Box, flow
 from recomart.pages.canvas import short
+from recomart.pages.flow import Box, flow
 from recomart.ranking.aliases import find_challenger, find_champion
 from recomart.ranking.answers import answered_by, model_version_of
 from recomart.vocabulary import LAYERS
