@@ -156,14 +156,20 @@ class Champion:
         *,
         exclude_seen: bool = True,
         allowed: NDArray[np.bool_] | None = None,
+        with_features: bool = True,
     ) -> list[Recommendation]:
         """Rank `n` items for a history; fewer only if the catalogue has fewer that are allowed.
 
-        allowed  bool, shape (n_items,): what may be in the list; None: everything
+        allowed        bool, shape (n_items,): what may be in the list; None: everything
+        with_features  let the ranker order what the retrievers found; else they do, by agreement
+
+        Raises StoreUnavailableError where features are asked for and cannot be had.
         """
         seen = history.weights.indices if exclude_seen else NOTHING
         most = n if allowed is None else max(n, POOL)
-        found = self._ordered(user_id, history, most, exclude_seen=exclude_seen)
+        found = self._ordered(
+            user_id, history, most, exclude_seen=exclude_seen, with_features=with_features
+        )
         found = (found if allowed is None else found.where(allowed)).first(n)
         if len(found.items) < n:
             found = found.filled(self._fillers(seen, allowed), n)
@@ -216,7 +222,9 @@ class Champion:
         found = (self.shop.index_of(item_id) for item_id in item_ids)
         return [index for index in found if index >= 0]
 
-    def _ordered(self, user_id: str, history: History, n: int, *, exclude_seen: bool) -> Ordered:
+    def _ordered(
+        self, user_id: str, history: History, n: int, *, exclude_seen: bool, with_features: bool
+    ) -> Ordered:
         """Order at least `n` items by what the models think, where they think of so many."""
         if self.cascade is None:
             top = recommend_for(
@@ -224,13 +232,14 @@ class Champion:
             )
             return _of_row(top, self.name)
         cascade, knowing = self.cascade
-        ranked = cascade.rank(
-            np.array([history.row], dtype=np.int32),
-            history.weights,
-            history.sequence,
-            knowing.at(user_id, history, with_seen=not exclude_seen),
-            exclude_seen=exclude_seen,
+        candidates = cascade.candidates(
+            history.weights, history.sequence, exclude_seen=exclude_seen
         )
+        if not with_features:
+            return Ordered(candidates.items, candidates.fused, _sources(candidates))
+        knowledge = knowing.at(user_id, history, with_seen=not exclude_seen)
+        user, is_cold = np.array([history.row], dtype=np.int32), np.array([not history.weights.nnz])
+        ranked = cascade.ordered(candidates, user, is_cold, knowledge)
         return Ordered(ranked.candidates.items, ranked.scores, _sources(ranked.candidates))
 
     def _fillers(

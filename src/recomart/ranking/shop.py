@@ -106,7 +106,11 @@ class Shop:
 
     def of_user(self, user_id: str) -> History:
         """Return what a user did; nothing for one who is not known."""
-        return self.of_row(find(self.users, user_id))
+        return self.of_row(self.user_index(user_id))
+
+    def user_index(self, user_id: str) -> int:
+        """Return the place of a user in the id map, -1 for one who is not known."""
+        return find(self.users, user_id)
 
     def of_row(self, row: int, fresh: Sequence[Fresh] = ()) -> History:
         """Return what a user did, and what came since; -1: nothing but that.

@@ -9,6 +9,6 @@ Imports  ranking, models, features, events, lake; never evaluation, monitoring, 
 """
 
 from recomart.serving.engine import Engine
-from recomart.serving.words import Answer, Asked, Line
+from recomart.serving.words import Answer, Asked, Filters, State
 
-__all__ = ["Answer", "Asked", "Engine", "Line"]
+__all__ = ["Answer", "Asked", "Engine", "Filters", "State"]

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from recomart.ranking import Recommendation
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,25 +43,10 @@ class Asked:
     exclude_seen: bool | None = None
     filters: Filters = field(default_factory=Filters)
 
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One recommended item.
-
-    score   compares within one answer only; None where no model gave one
-    source  what brought it: names of retrievers, or popularity
-    """
-
-    rank: int
-    item_id: str
-    score: float | None
-    confidence: float | None
-    reason: str
-    source: str
-    title: str
-    category_id: str | None
-    price: float | None
-    available: bool | None
+    @property
+    def who(self) -> str:
+        """Under what name the events of this visitor are kept; empty for nobody."""
+        return self.user_id or self.session_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,28 +58,10 @@ class Answer:
     """
 
     recommendation_id: str
-    lines: tuple[Line, ...]
+    lines: tuple[Recommendation, ...]
     model: str
     version: str
     degraded: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """An answer replayed.
-
-    asked     what was asked for
-    history   what the list started from: event type and item, the latest last
-    features  of each line: the ranker's columns as they were
-    rules     what acted, such as "already had: 12 left out"
-    """
-
-    answer: Answer
-    asked: Asked
-    at_us: int
-    history: tuple[tuple[str, str], ...]
-    features: tuple[dict[str, float | None], ...]
-    rules: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +76,6 @@ class State:
     number: int
     published_at: str
     newest_event_us: int
-    loaded_at_us: int
-    degraded: tuple[str, ...]
     n_items: int
     n_users: int
+    degraded: tuple[str, ...] = ()

@@ -215,6 +215,13 @@ class OrchestrationSettings(Section):
     timeout_minutes: float = Field(240.0, gt=0, description="for each stage")
 
 
+class ServingSettings(Section):
+    """How the service answers."""
+
+    exclude_seen: bool = Field(True, description="leave out what the user had")
+    blocked: tuple[str, ...] = Field((), description="items that are never recommended")
+
+
 class RetrainingSettings(Section):
     """When `recomart retrain --if-needed` trains; null: never for that reason."""
 
@@ -252,3 +259,4 @@ class Settings(Section):
     lineage: LineageSettings = LineageSettings()
     orchestration: OrchestrationSettings = OrchestrationSettings()
     retraining: RetrainingSettings = RetrainingSettings()
+    serving: ServingSettings = ServingSettings()
