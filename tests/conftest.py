@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -76,3 +78,39 @@ def postgres_url():
 def redis_url():
     with redis_server() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def s3_running():
+    from tests.s3 import s3_server  # boto3 and moto: only where they are asked for
+
+    with s3_server() as server:
+        yield server
+
+
+@contextmanager
+def chain_of(server, folder):
+    """Let the usual chain of boto3 lead to a server, and to nothing else."""
+    from tests.s3 import environment
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        for name, value in environment(server, folder).items():
+            patch.setenv(name, value)
+        server.heal()
+        yield server
+        server.heal()
+
+
+@pytest.fixture
+def s3(s3_running, tmp_path):
+    with chain_of(s3_running, tmp_path):
+        yield s3_running
+
+
+@pytest.fixture
+def s3_url(s3):
+    from tests.s3 import fresh_url
+
+    return fresh_url()

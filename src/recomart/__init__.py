@@ -8,7 +8,8 @@ preparation   clean, enrich as of then, sessionise, explore
 features      define once; encode; store offline and online
 models        learn from interactions; rank for a history
 evaluation    how good is it, and against what
-pipeline      the stages in order; skip what is done
+monitoring    has it changed; does it still do as well
+pipeline      the stages in order; skip what is done; retrain where needed
 cli           the commands
 
 They stand on `lake` (keeps data sets), `engines` (computes tables), `pages` (HTML and figures),

@@ -108,7 +108,8 @@ _LAYER_BY_NAME = {
         ("events", "item_history", "catalogue", "categories", "exploration"), "prepared"
     ),
     **dict.fromkeys(
-        ("evaluation", "encoders", "hold", "id_map", "published_model", "ranker"), "models"
+        ("evaluation", "encoders", "hold", "id_map", "published_model", "ranker", "retraining"),
+        "models",
     ),
 }
 

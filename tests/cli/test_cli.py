@@ -75,7 +75,7 @@ def test_the_demonstration_shows_models_lists_and_reports(demo):
     assert re.search(r"^blend\t0\.\d{4} \[0\.\d{4}, 0\.\d{4}\]", told, flags=re.MULTILINE)
     assert told.count("For user ") == 5
     assert "because you" in told
-    for name in ("index", "data_quality_report", "eda", "evaluation"):
+    for name in ("index", "data_quality_report", "eda", "evaluation", "lineage"):
         assert str(folder / "reports" / f"{name}.html") in told
         assert (folder / "reports" / f"{name}.html").stat().st_size > 5_000
 
@@ -105,6 +105,8 @@ def test_a_recommendation_is_explained(demo):
     shown = call("-s", folder, "recommend", "-u", user, "-n", 2, "--explain", check=0).stdout
 
     assert re.search(r"model: \w+, version ", shown)
+    [given] = re.findall(r"recommendation: ([0-9a-f]{12}-[0-9a-f]{12})", shown)
+    assert "published_model #1" in call("-s", folder, "lineage", given, check=0).stdout
     assert "source" in shown
 
 
@@ -129,7 +131,7 @@ def test_status_report_and_doctor_answer(demo):
         "published_model",
     }
     assert status["last_run"]["outcome"] == "done"
-    assert len(reports["reports"]) == 5
+    assert len(reports["reports"]) == 6
     assert all(finding["ok"] for finding in doctor)
 
 

@@ -4,11 +4,13 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from recomart.lake import LocalObjects
+from recomart.lake import LocalObjects, S3Objects
+from tests.s3 import fresh_url
 
 keys = st.sampled_from(["raw/a.csv", "raw/b.csv", "raw/deep/a.csv"])
 
@@ -17,7 +19,10 @@ class ObjectsAgainstADict(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
-        self.real, self.model = LocalObjects(self.folder), {}
+        self.real, self.model = self.open(), {}
+
+    def open(self):
+        return LocalObjects(self.folder)
 
     @rule(key=keys, data=st.binary(max_size=9))
     def put(self, key, data):
@@ -43,6 +48,15 @@ class ObjectsAgainstADict(RuleBasedStateMachine):
 
         assert held == self.model
 
+    @rule(key=keys)
+    def read_as_a_file(self, key):
+        try:
+            found = self.real.path(key).read_bytes()
+        except KeyError:
+            found = None
+
+        assert found == self.model.get(key)
+
     @invariant()
     def lists_by_folder(self):
         assert list(self.real.keys("raw/deep")) == sorted(k for k in self.model if "deep" in k)
@@ -55,5 +69,15 @@ class ObjectsAgainstADict(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
 
+class S3ObjectsAgainstADict(ObjectsAgainstADict):
+    def open(self):
+        return S3Objects(fresh_url(), self.folder)
+
+
 TestLocalObjects = ObjectsAgainstADict.TestCase
 TestLocalObjects.settings = settings(max_examples=30, stateful_step_count=20, deadline=None)
+
+
+@pytest.mark.usefixtures("s3")
+class TestS3Objects(S3ObjectsAgainstADict.TestCase):
+    settings = settings(max_examples=8, stateful_step_count=12, deadline=None)

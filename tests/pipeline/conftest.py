@@ -1,7 +1,12 @@
 """A small made-up shop, as files, with settings that read them."""
 
+import subprocess
+import sys
+import time
+
 import pytest
 
+from recomart.lake import open_lake
 from recomart.settings import load_settings
 from recomart.sources.generator import ShopSpec, generate_shop
 
@@ -15,8 +20,26 @@ engine: {threads: 2, memory_limit: 1GiB}
 models:
   train: [popularity, cooccurrence, rp3beta, blend]
   parameters: {blend: {members: [{model: rp3beta}]}}
+ranking: {trees: 20, losses: [QueryRMSE]}
 evaluation: {test_days: 3, relevant: [add_to_cart, purchase], bootstrap: 100}
 """
+
+RUN = """
+import sys
+from pathlib import Path
+from recomart.pipeline import run
+from recomart.settings import load_settings
+run(load_settings(Path(sys.argv[1]), environment={}))
+"""
+
+
+def outcomes(record):
+    return {stage.stage: stage.outcome for stage in record.stages}
+
+
+def versions(loaded):
+    lake = open_lake(loaded)
+    return {name: lake.latest(name).version for name in lake.names()}
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +54,16 @@ def loaded(tmp_path, shop_files):
     (tmp_path / "shop").symlink_to(shop_files.folder, target_is_directory=True)
     (tmp_path / "recomart.yaml").write_text(SETTINGS, encoding="utf-8")
     return load_settings(tmp_path, environment={})
+
+
+@pytest.fixture(scope="session")
+def reference(tmp_path_factory, shop_files):
+    """How long an undisturbed run takes, and what it makes."""
+    folder = tmp_path_factory.mktemp("reference")
+    (folder / "shop").symlink_to(shop_files.folder, target_is_directory=True)
+    (folder / "recomart.yaml").write_text(SETTINGS, encoding="utf-8")
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-c", RUN, str(folder)], check=True)
+    seconds = time.perf_counter() - began
+    made = versions(load_settings(folder, environment={}))
+    return seconds, {k: v for k, v in made.items() if not k.startswith("raw_")}

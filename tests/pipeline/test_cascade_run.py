@@ -10,6 +10,7 @@ import pytest
 from recomart.engines import connect, open_engine
 from recomart.features.offline import OfflineStore
 from recomart.lake import Workbench, open_lake
+from recomart.monitoring.answers import Answerer, Asked
 from recomart.pipeline import run
 from recomart.ranking import Champion
 from recomart.ranking import rows as training_rows
@@ -17,6 +18,7 @@ from recomart.ranking.confidence import Confidence
 from recomart.ranking.content import read_content
 from recomart.ranking.interactions import EventArrays, read_events
 from recomart.ranking.knowing import Knowing
+from recomart.ranking.questions import known_at
 from recomart.settings import load_settings
 
 SETTINGS = """\
@@ -118,6 +120,19 @@ def test_a_ranker_knows_online_what_it_learned_from_offline(shop):
 
             assert then.names == now.names
             np.testing.assert_array_equal(then.rows(users, items), now.rows(users, items))
+
+
+def test_lists_of_a_moment_are_those_of_the_champion_at_that_moment(shop):
+    bench, champion, lake = bench_of(shop), Champion.open(shop), open_lake(shop)
+    model = Answerer.published(lake, lake.latest("published_model"))
+    at_us = int(lake.latest("user_features").details["at_us"])
+    data = model.over(read_events(bench))
+    asked = Asked.of(known_at(data, model.at_us, shop.settings), np.arange(6, dtype=np.int32))
+    top = model.lists(bench, data, asked, at_us, 10)
+
+    for user, items in zip(champion.shop.users[:6].to_pylist(), top.items, strict=True):
+        lines = champion.recommend(user, 10, exclude_seen=False)
+        assert [line.item_id for line in lines] == model.item_ids.take(items).to_pylist()
 
 
 class Asker:

@@ -16,15 +16,7 @@ from recomart.pipeline import STAGES, in_order, run
 from recomart.pipeline.replay import replay
 from recomart.pipeline.stages import expand
 from recomart.settings import load_settings
-
-
-def outcomes(record):
-    return {stage.stage: stage.outcome for stage in record.stages}
-
-
-def versions(loaded):
-    lake = open_lake(loaded)
-    return {name: lake.latest(name).version for name in lake.names()}
+from tests.pipeline.conftest import RUN, outcomes, versions
 
 
 def test_every_stage_comes_after_those_whose_data_it_reads():
@@ -152,15 +144,6 @@ def test_a_mended_row_is_let_in(loaded, tmp_path):
         replay(loaded, "evnts", mended)
 
 
-RUN = """
-import sys
-from pathlib import Path
-from recomart.pipeline import run
-from recomart.settings import load_settings
-run(load_settings(Path(sys.argv[1]), environment={}))
-"""
-
-
 KILLED = """
 import os, signal, sys
 from recomart.lake.objects import LocalObjects
@@ -183,7 +166,7 @@ def test_killed_again_and_again_it_still_ends_with_the_same_bytes(
     _, expected = reference
     for attempt in range(60):
         when = ("before", "after")[attempt % 2]
-        command = [sys.executable, "-c", KILLED + RUN, str(tmp_path), "10", when]
+        command = [sys.executable, "-c", KILLED + RUN, str(tmp_path), "14", when]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode == 0:
             break
@@ -205,18 +188,3 @@ def test_a_killed_run_goes_on_to_the_same_bytes(loaded, tmp_path, share, referen
 
     found = versions(loaded)
     assert {name: found[name] for name in expected} == expected
-
-
-@pytest.fixture(scope="session")
-def reference(tmp_path_factory, shop_files):
-    """How long an undisturbed run takes, and what it makes."""
-    from tests.pipeline.conftest import SETTINGS
-
-    folder = tmp_path_factory.mktemp("reference")
-    (folder / "shop").symlink_to(shop_files.folder, target_is_directory=True)
-    (folder / "recomart.yaml").write_text(SETTINGS, encoding="utf-8")
-    began = time.perf_counter()
-    subprocess.run([sys.executable, "-c", RUN, str(folder)], check=True)
-    seconds = time.perf_counter() - began
-    made = versions(load_settings(folder, environment={}))
-    return seconds, {k: v for k, v in made.items() if not k.startswith("raw_")}

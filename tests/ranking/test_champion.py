@@ -7,6 +7,7 @@ from scipy.sparse import csr_array
 
 from recomart.models.cooccurrence import CoOccurrence
 from recomart.models.interactions import Interactions
+from recomart.ranking.answers import model_version_of
 from recomart.ranking.champion import Champion, typical_users
 from recomart.ranking.shop import Shop
 from recomart.vocabulary import EVENT_TYPES, PURCHASE, VIEW
@@ -109,3 +110,23 @@ def test_an_item_without_a_title_is_called_by_its_id(champion):
 
 def test_typical_users_are_known_ones(champion):
     assert set(typical_users(champion, 2)) <= set(HISTORIES)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda champion: champion.recommend("ann", 3),
+        lambda champion: champion.recommend("nobody", 3),
+        lambda champion: champion.recommend_after(["mug"], 3),
+        lambda champion: champion.similar("mug", 3),
+        lambda champion: champion.similar("spoon", 3),
+        lambda champion: champion.bundle(["mug"], 3),
+    ],
+)
+def test_each_answer_has_an_id_of_its_own_that_says_which_model_gave_it(champion, ask):
+    champion.version = "44d88981d748b84db17b"
+    first, second = ({line.recommendation_id for line in ask(champion)} for _ in range(2))
+
+    assert len(first) == len(second) == len(first | second) / 2 == 1
+    assert {model_version_of(given) for given in first | second} == {"44d88981d748"}
+    assert ask(champion) == ask(champion)

@@ -18,6 +18,7 @@ from recomart.cli.features import features
 from recomart.cli.lineage import lineage
 from recomart.cli.look import doctor, report, status
 from recomart.cli.quarantine import quarantine
+from recomart.cli.retraining import retrain
 from recomart.cli.runs import reproduce, runs
 from recomart.cli.start import config, demo, init
 from recomart.cli.tune import tune
@@ -54,15 +55,21 @@ def recomart(
     context.obj = Context(settings, flags, as_json=as_json)
 
 
-ASK = (recommend, similar, session, bundle)
-
-for command in (init, demo, run, *STAGE_COMMANDS, *ASK, tune, report, status, doctor, reproduce):
+COMMANDS = (
+    *(init, demo),
+    *(run, *STAGE_COMMANDS),
+    retrain,
+    *(recommend, similar, session, bundle),
+    tune,
+    *(report, status, doctor),
+    features,
+    *(runs, reproduce),
+    lineage,
+    quarantine,
+    config,
+)
+for command in COMMANDS:
     recomart.add_command(command)
-recomart.add_command(features)
-recomart.add_command(runs)
-recomart.add_command(quarantine)
-recomart.add_command(config)
-recomart.add_command(lineage)
 
 
 def main() -> None:

@@ -50,12 +50,14 @@ def lineage(
       recomart lineage raw_events --down
     """
     from recomart.lake import Versions, ancestry, descent
-    from recomart.pipeline.lineage import find_version, outline, picture
+    from recomart.pipeline.lineage import find_version, outline
 
     lake = context.lake()
     found = find_version(lake, name, version=version, number=number)
     known = descent(Versions(lake), found) if down else ancestry(Versions(lake), [found])
     if svg:
+        from recomart.pipeline.lineage_picture import picture
+
         svg.write(picture(known))
     if context.as_json:
         context.answer_one(known.as_record())

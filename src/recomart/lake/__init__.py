@@ -13,6 +13,7 @@ from recomart.lake.lineage import Lineage, Node, Versions, ancestry, descent
 from recomart.lake.manifest import FileEntry, Making, Manifest, Parent, hash_of
 from recomart.lake.objects import LocalObjects, Objects
 from recomart.lake.opening import open_lake
+from recomart.lake.s3 import S3Objects
 from recomart.lake.workbench import Dates, Workbench
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Node",
     "Objects",
     "Parent",
+    "S3Objects",
     "Versions",
     "Workbench",
     "ancestry",

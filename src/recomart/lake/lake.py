@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
-from recomart.errors import DataSetNotFoundError, IntegrityError, LakeBusyError
+from recomart.errors import (
+    AccessDeniedError,
+    DataSetNotFoundError,
+    IntegrityError,
+    LakeBusyError,
+)
 from recomart.lake.manifest import FileEntry, Manifest
 from recomart.vocabulary import LAYERS, layer_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from recomart.lake.objects import Objects
@@ -39,10 +45,33 @@ class Lake:
     def __init__(self, objects: Objects) -> None:
         self.objects = objects
         self._verified: set[str] = set()
+        self._is_held = False
+        self._lines: dict[str, list[str]] = {}
+        self._manifests: dict[str, Manifest] = {}
 
-    def lease(self, run_id: str) -> AbstractContextManager[None]:
-        """Hold the only right to commit. Raises LakeBusyError, naming the holder."""
-        return self.objects.lease(run_id)
+    @contextmanager
+    def lease(self, run_id: str) -> Iterator[None]:
+        """Hold the only right to commit. Raises LakeBusyError, naming the holder.
+
+        Nobody else commits meanwhile, so what was found once is not looked up again.
+        """
+        with self.objects.lease(run_id):
+            self._is_held = True
+            try:
+                yield
+            finally:
+                self._is_held = False
+                self._lines.clear()
+                self._manifests.clear()
+
+    def probe(self) -> None:
+        """Store, read and forget something, to see that the place keeps its promises."""
+        key = f".probe/{uuid4().hex}"
+        self.objects.put_if_absent(key, b"first")
+        if self.objects.put_if_absent(key, b"second") or self.objects.get(key) != b"first":
+            raise AccessDeniedError("The lake", "keep what is stored: it does not know conditions")
+        with suppress(AccessDeniedError):  # nothing else here wants the right to delete
+            self.objects.delete(key)
 
     def names(self) -> list[str]:
         """Return the names of all data sets that have a committed version, sorted."""
@@ -56,7 +85,7 @@ class Lake:
 
     def find(self, dataset: str) -> Manifest | None:
         """Return the current version of a data set, or None where there is none yet."""
-        keys = list(self.objects.keys(f"{folder_of(dataset)}/manifests"))
+        keys = self._line(dataset)
         return self._manifest(keys[-1]) if keys else None
 
     def latest(self, dataset: str) -> Manifest:
@@ -68,13 +97,11 @@ class Lake:
 
     def history(self, dataset: str) -> list[Manifest]:
         """Return all versions of a data set, oldest first."""
-        keys = self.objects.keys(f"{folder_of(dataset)}/manifests")
-        return [self._manifest(key) for key in keys]
+        return [self._manifest(key) for key in self._line(dataset)]
 
     def newest_first(self, dataset: str) -> Iterator[Manifest]:
         """Yield the versions of a data set, each read when it is asked for."""
-        keys = list(self.objects.keys(f"{folder_of(dataset)}/manifests"))
-        return (self._manifest(key) for key in reversed(keys))
+        return (self._manifest(key) for key in reversed(self._line(dataset)))
 
     def paths(self, files: Iterable[FileEntry]) -> list[Path]:
         """Return local files to read, each checked against its sha256. Raises IntegrityError."""
@@ -102,26 +129,45 @@ class Lake:
         """Commit a version: from now on it is the current one. Raises LakeBusyError if raced."""
         key = f"{folder_of(manifest.name)}/manifests/{manifest.number:08d}.json"
         body = manifest.model_dump_json(indent=1).encode()
+        line = self._lines.get(manifest.name)
         if not self.objects.put_if_absent(key, body):
             raise LakeBusyError(key, "it committed this version first")
+        if line is not None:
+            line.append(key)
+            self._manifests[key] = Manifest.model_validate_json(body)
+
+    def _line(self, dataset: str) -> list[str]:
+        """Return the keys of the manifests of all versions, oldest first."""
+        if dataset in self._lines:
+            return self._lines[dataset]
+        keys = list(self.objects.keys(f"{folder_of(dataset)}/manifests"))
+        if self._is_held:
+            self._lines[dataset] = keys
+        return keys
 
     def _manifest(self, key: str) -> Manifest:
+        if key in self._manifests:
+            return self._manifests[key]
         try:
-            return Manifest.model_validate_json(self.objects.get(key))
+            manifest = Manifest.model_validate_json(self.objects.get(key))
         except ValueError as error:
             raise IntegrityError(
                 f"The manifest {key!r} cannot be read: {str(error).splitlines()[0]}.",
                 remedy="Restore it from a backup, or delete it to fall back to the version before.",
             ) from error
+        if self._is_held:
+            self._manifests[key] = manifest
+        return manifest
 
     def _verify(self, file: FileEntry) -> Path:
         try:
             path = self.objects.path(file.key)
+            if file.key not in self._verified and sha256_of(path) != file.sha256:
+                path = self.objects.path(file.key, fresh=True)  # the copy may be damaged
+                found = sha256_of(path)
+                if found != file.sha256:
+                    raise IntegrityError.of_file(file.key, file.sha256, found)
         except KeyError:
             raise IntegrityError.of_file(file.key, file.sha256, "no file") from None
-        if file.key not in self._verified:
-            found = sha256_of(path)
-            if found != file.sha256:
-                raise IntegrityError.of_file(file.key, file.sha256, found)
-            self._verified.add(file.key)
+        self._verified.add(file.key)
         return path

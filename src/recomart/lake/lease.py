@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def lease(root: Path, run_id: str) -> Iterator[None]:
+def lease(root: Path, run_id: str, name: str = "") -> Iterator[None]:
     """Hold the only right to write below `root`. Raises LakeBusyError, naming the holder.
+
+    name  of the lake, where it is not `root`
 
     The operating system's lock ends with its process, so a run that was killed
     leaves nothing to clear; the note beside it only tells who holds it.
@@ -31,7 +33,7 @@ def lease(root: Path, run_id: str) -> Iterator[None]:
             yield
             note.unlink(missing_ok=True)
     except Timeout:
-        raise LakeBusyError(str(root), _holder(note)) from None
+        raise LakeBusyError(name or str(root), _holder(note)) from None
 
 
 def _holder(note: Path) -> str:

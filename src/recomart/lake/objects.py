@@ -30,8 +30,11 @@ class Objects(Protocol):
     def get(self, key: str) -> bytes:
         """Return what was put. Raises KeyError."""
 
-    def path(self, key: str) -> Path:
-        """Return a local file with the bytes under `key`, to be read only. Raises KeyError."""
+    def path(self, key: str, *, fresh: bool = False) -> Path:
+        """Return a local file with the bytes under `key`, to be read only. Raises KeyError.
+
+        Where it is a copy, `fresh` has it made anew.
+        """
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """Yield the keys under the folder `prefix`, sorted."""
@@ -80,7 +83,7 @@ class LocalObjects:
         """See `Objects`."""
         return self.path(key).read_bytes()
 
-    def path(self, key: str) -> Path:
+    def path(self, key: str, *, fresh: bool = False) -> Path:  # noqa: ARG002 -- no copy, no age
         """See `Objects`."""
         path = self.root / key
         if not path.is_file():

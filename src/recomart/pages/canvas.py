@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
@@ -86,8 +87,7 @@ def _for_page(svg: str, says: str) -> str:
     svg = re.sub(r'(<svg [^>]*?)width="[^"]*" height="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'height="[\d.]+pt" ', "", svg, count=1)
     svg = re.sub(r' width="[\d.]+pt"', "", svg, count=1)
-    label = says.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(_printable(says))}" ', 1)
 
 
 def empty(says: str = "Nothing to show yet") -> str:
@@ -100,8 +100,12 @@ def empty(says: str = "Nothing to show yet") -> str:
 
 def plain(text: object) -> str:
     """Return text as it is to be drawn: no control characters, no formula, not too long."""
-    clean = re.sub(r"[\x00-\x1f\x7f\ud800-\udfff]+", " ", str(text)).strip().replace("$", r"\$")
+    clean = _printable(str(text)).strip().replace("$", r"\$")
     return clean if len(clean) <= LONGEST_LABEL else clean[: LONGEST_LABEL - 1] + "…"
+
+
+def _printable(text: str) -> str:
+    return re.sub(r"[\x00-\x1f\x7f\ud800-\udfff]+", " ", text)
 
 
 def numbers(values: ArrayLike) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from recomart.errors import RecomartError
 from recomart.lake import open_lake
 from recomart.settings import CsvSource
+from recomart.settings.places import scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,7 +41,7 @@ def examine(load: Callable[[], Loaded], *, verify: bool = False) -> list[Finding
     try:
         loaded = load()
     except RecomartError as error:
-        return [*findings, Finding("settings", ok=False, found=error.cause, remedy=error.remedy)]
+        return [*findings, _wrong("settings", error)]
     findings.append(Finding("settings", ok=True, found=str(loaded.folder)))
     findings.append(_disk(loaded))
     findings += _sources(loaded)
@@ -61,15 +62,23 @@ def _package(name: str) -> Finding:
         return Finding(name, ok=False, found="missing", remedy=f"pip install {name}")
 
 
+def _wrong(check: str, error: RecomartError) -> Finding:
+    return Finding(check, ok=False, found=error.cause, remedy=error.remedy)
+
+
 def _disk(loaded: Loaded) -> Finding:
-    folder = loaded.path(loaded.settings.paths.lake)
+    """Look at the disk that the lake lies on, or the local copies of one in a bucket."""
+    key = "cache" if scheme_of(loaded.settings.paths.lake) else "lake"
+    folder = loaded.path(getattr(loaded.settings.paths, key))
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     writable = os.access(folder, os.W_OK)
     found = f"{free / 2**30:.1f} GiB free" + ("" if writable else ", not writable")
     ok = writable and free > FREE_BYTES
-    return Finding("lake folder", ok, found, None if ok else "Free space, or move `paths.lake`.")
+    return Finding(
+        f"{key} folder", ok, found, None if ok else f"Free space, or move `paths.{key}`."
+    )
 
 
 def _sources(loaded: Loaded) -> Iterator[Finding]:
@@ -82,12 +91,22 @@ def _sources(loaded: Loaded) -> Iterator[Finding]:
             files = find_files(source, loaded.path(source.path))
             yield Finding(f"source {name}", ok=True, found=f"{len(files):,} files")
         except RecomartError as error:
-            yield Finding(f"source {name}", ok=False, found=error.cause, remedy=error.remedy)
+            yield _wrong(f"source {name}", error)
 
 
-def _lake(loaded: Loaded, *, verify: bool) -> list[Finding]:
-    lake = open_lake(loaded)
-    return [_data_set(lake, name, verify=verify) for name in lake.names()]
+def _lake(loaded: Loaded, *, verify: bool) -> Iterator[Finding]:
+    place = loaded.settings.paths.lake
+    try:
+        lake = open_lake(loaded)
+        if scheme_of(place):
+            lake.probe()
+            yield Finding("lake", ok=True, found=f"{place}: takes and gives back")
+        names = lake.names()
+    except RecomartError as error:
+        yield _wrong("lake", error)
+        return
+    for name in names:
+        yield _data_set(lake, name, verify=verify)
 
 
 def _data_set(lake: Lake, name: str, *, verify: bool) -> Finding:
@@ -96,7 +115,7 @@ def _data_set(lake: Lake, name: str, *, verify: bool) -> Finding:
         if verify:
             lake.paths(manifest.files)
     except RecomartError as error:
-        return Finding(f"data set {name}", ok=False, found=error.cause, remedy=error.remedy)
+        return _wrong(f"data set {name}", error)
     told = f"{manifest.rows:,} rows in {len(manifest.files)} files"
     told += ", verified" if verify else ""
     return Finding(f"data set {name}", ok=True, found=told)

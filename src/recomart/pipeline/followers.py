@@ -44,7 +44,7 @@ class Follower:
         return getattr(import_module(module), name)  # type: ignore[no-any-return]
 
 
-FOLLOWERS: tuple[Follower, ...] = ()
+FOLLOWERS: tuple[Follower, ...] = (Follower("lineage", "recomart.pipeline.openlineage:tell"),)
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,8 @@ def _tell(follower: Follower, loaded: Loaded, runs: Runs) -> Told:
     lake, n_told, cause, new = runs.lake, 0, None, []
     try:
         known = {key.rpartition("/")[2] for key in lake.objects.keys(f"{TOLD}/{follower.name}")}
-        new = [r for r in runs.all() if r.run_id not in known and r.ended_at and r.is_news]
+        unknown = [runs.read(run_id) for run_id in runs.ids() if run_id not in known]
+        new = [run for run in unknown if run.outcome != "running" and run.is_news]
         if new:
             for run_id in follower.load()(loaded, lake, new):
                 lake.objects.put_if_absent(f"{TOLD}/{follower.name}/{run_id}", b"")

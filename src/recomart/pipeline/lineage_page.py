@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from recomart.features.columns_from import origins_of_all
 from recomart.lake import Versions, ancestry
 from recomart.pages import Page
-from recomart.pipeline.lineage import picture
+from recomart.pipeline.lineage_picture import picture
 from recomart.pipeline.stages import STAGES, expand
 from recomart.ranking.aliases import find_champion
 from recomart.vocabulary import LAYERS

@@ -108,5 +108,6 @@ def _age_s(created_at: str) -> int:
 
 def last_run(loaded: Loaded) -> dict[str, Any] | None:
     """Return the record of the newest run, if there was one."""
-    records = Runs.of(loaded, open_lake(loaded)).all()
-    return records[-1].model_dump(mode="json") if records else None
+    runs = Runs.of(loaded, open_lake(loaded))
+    known = runs.ids()
+    return runs.read(known[-1]).model_dump(mode="json") if known else None

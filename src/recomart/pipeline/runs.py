@@ -38,23 +38,37 @@ class Runs:
         """Return the runs of a shop."""
         return cls(lake, loaded.path(loaded.settings.paths.logs) / FOLDER)
 
+    def ids(self) -> list[str]:
+        """Return the ids of every run that is known here, oldest first."""
+        local = (path.stem for path in self.folder.glob("*.json"))
+        return sorted({*self._ended(), *local})
+
+    def read(self, run_id: str) -> RunRecord:
+        """Return a run as it stands. One that ended says the same here and in the lake."""
+        name = f"{run_id}.json"
+        here = self.folder / name
+        record = _read(name, here.read_bytes()) if here.is_file() else None
+        if record is not None and record.outcome != "running":
+            return record
+        try:
+            return _read(name, self.lake.objects.get(f"{FOLDER}/{name}"))
+        except KeyError:
+            if record is None:
+                raise NotFoundError.of("run", run_id, self.ids()) from None
+            return record
+
     def all(self) -> list[RunRecord]:
         """Return every run that is known here, as it stands."""
-        ended = {key.rpartition("/")[2]: key for key in self.lake.objects.keys(FOLDER)}
-        found = {name: _read(name, self.lake.objects.get(key)) for name, key in ended.items()}
-        for record in self._local():
-            found.setdefault(f"{record.run_id}.json", record)
-        return [found[name] for name in sorted(found)]
+        return [self.read(run_id) for run_id in self.ids()]
 
     def get(self, name: str) -> RunRecord:
         """Return a run by its id, the only beginning of it, or ``last``. Raises NotFoundError."""
-        known = self.all()
-        if name == LAST and known:
-            return known[-1]
-        found = [record for record in known if record.run_id.startswith(name)]
+        known = self.ids()
+        found = [known[-1]] if name == LAST and known else []
+        found = found or [run_id for run_id in known if run_id.startswith(name)]
         if len(found) != 1:
-            raise NotFoundError.of("run", name, [record.run_id for record in known])
-        return found[0]
+            raise NotFoundError.of("run", name, known)
+        return self.read(found[0])
 
     def save(self, record: RunRecord) -> None:
         """Write the record as it stands, beside the logs, in one step."""
@@ -74,8 +88,8 @@ class Runs:
 
         Those that ended while the lake could not be reached are brought there.
         """
-        ended = {key.rpartition("/")[2] for key in self.lake.objects.keys(FOLDER)}
-        left = [one for one in self._local() if f"{one.run_id}.json" not in ended]
+        ended = self._ended()
+        left = [one for one in self._local() if one.run_id not in ended]
         for record in left:
             if record.outcome == "running":
                 record.outcome = "killed"
@@ -85,6 +99,10 @@ class Runs:
                 StageLog("pipeline").warning("killed_run_found", run_id=record.run_id)
             self.end(record)
         return left
+
+    def _ended(self) -> set[str]:
+        keys = self.lake.objects.keys(FOLDER)
+        return {key.rpartition("/")[2].removesuffix(".json") for key in keys}
 
     def _local(self) -> Iterator[RunRecord]:
         for path in sorted(self.folder.glob("*.json")):

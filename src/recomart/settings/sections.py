@@ -222,21 +222,34 @@ class ServingSettings(Section):
     blocked: tuple[str, ...] = Field((), description="items that are never recommended")
 
 
+NOT_WATCHED = (
+    "*_id", "*_us", "*_code", "*.path", "*.last_item*",
+    "*.days_since_*", "*.total_*", "*.distinct_*", "*.active_days", "*.interaction_count",
+    "user_*.n_*", "item_features.n_*", "category_features.n_*", "time_features.*", "item_pairs.*",
+    "item_features.popularity",
+)  # fmt: skip
+"""Keys and moments; ages and totals, which grow whatever people do; a rank, which never drifts."""
+
+
 class RetrainingSettings(Section):
     """When `recomart retrain --if-needed` trains; null: never for that reason."""
 
-    max_age_days: float | None = Field(7.0, gt=0, description="age of the champion")
+    max_age_days: float | None = Field(7.0, gt=0, description="age of the published model")
     new_events_share: float | None = Field(
-        0.1, gt=0, description="events since, as a share of those that the champion knows"
+        0.1, gt=0, description="events that came or went since, as a share of those it knows"
     )
     max_feature_psi: float | None = Field(
         0.25, gt=0, description="population stability index of any feature"
     )
+    ignored_features: tuple[str, ...] = Field(
+        NOT_WATCHED,
+        description="features that are not watched, `view.feature`; `*` stands for any letters",
+    )
     max_prediction_psi: float | None = Field(
-        0.25, gt=0, description="the same of what the champion recommends"
+        0.1, gt=0, description="the same of popularity, category, price, confidence in its lists"
     )
     max_quality_drop: float | None = Field(
-        0.3, gt=0, lt=1, description="fall of the hit rate on new events, as a share"
+        0.3, gt=0, lt=1, description="fall of the hit rate@10 on new events, as a share"
     )
     sample_users: int = Field(500, gt=0, description="users whose lists are looked at; seeded")
 

@@ -156,7 +156,7 @@ class Intake:
         """Store under `key`; a run that was killed may have stored the same bytes already."""
         objects = self.bench.lake.objects
         try:
-            there = sha256_of(objects.path(key))
+            there = sha256_of(objects.path(key, fresh=True))
         except KeyError:
             return objects.adopt_if_absent(key, aside)
         if there == sha256:

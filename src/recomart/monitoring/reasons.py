@@ -1,0 +1,43 @@
+"""All reasons to retrain, measured one by one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from recomart.errors import BadInputError, MissingExtraError, NotFoundError
+from recomart.monitoring.drift import feature_drift
+from recomart.monitoring.news import age, new_events
+from recomart.monitoring.predictions import prediction_drift
+from recomart.monitoring.quality import quality_fall
+from recomart.monitoring.reason import Reason
+from recomart.monitoring.since import Since
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from recomart.lake import Manifest, Workbench
+
+    Measure = Callable[[Since, float], Reason]
+
+MEASURES: dict[str, tuple[str, Measure]] = {
+    "age": ("max_age_days", age),
+    "new_events": ("new_events_share", new_events),
+    "features": ("max_feature_psi", feature_drift),
+    "predictions": ("max_prediction_psi", prediction_drift),
+    "quality": ("max_quality_drop", quality_fall),
+}
+"""Reason → the setting that holds its threshold, and what measures it; the cheapest first."""
+
+
+def reasons_to_retrain(bench: Workbench, published: Manifest) -> Iterator[Reason]:
+    """Measure each reason; one that cannot be measured has no verdict, and harms no other."""
+    since = Since(bench, published)
+    for name, (setting, measure) in MEASURES.items():
+        threshold = getattr(since.settings, setting)
+        if threshold is None:
+            yield Reason.silent(name, None, f"switched off: retraining.{setting} is null")
+            continue
+        try:
+            yield measure(since, threshold)
+        except (BadInputError, NotFoundError, MissingExtraError) as error:
+            yield Reason.silent(name, threshold, f"cannot be measured: {error.cause}")
