@@ -20,6 +20,7 @@ BENCHMARKS = (
     ("benchmarks.deep",),
     ("benchmarks.point_in_time",),
     ("benchmarks.online",),
+    ("benchmarks.events",),
     ("benchmarks.features_scale", "--events", "100", "--spark", "20"),
 )
 MODELS = tuple(

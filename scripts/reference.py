@@ -37,6 +37,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
 NOTE = "<!-- Written by scripts/reference.py; change the code, then run it. -->"
 PARTS = (
     sources.CsvSource,
+    sources.EventLogSource,
     sources.RestSource,
     sources.Column,
     sources.Replace,
@@ -229,6 +230,7 @@ def _default(field: FieldInfo) -> str:
 def _title_of(part: type[BaseModel]) -> str:
     return {
         "CsvSource": "`sources.NAME`, `kind: csv`",
+        "EventLogSource": "`sources.NAME`, `kind: event_log`",
         "RestSource": "`sources.NAME`, `kind: rest`",
         "Column": "`columns.NAME`",
         "Replace": "an entry of `replace`, and `when`",

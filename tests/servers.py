@@ -23,7 +23,9 @@ def find(program, *folders):
     found = shutil.which(program, path=os.pathsep.join([*map(str, folders), os.environ["PATH"]]))
     if found is None:
         halt = pytest.fail if "CI" in os.environ else pytest.skip
-        halt(f"{program} is not here; `.ci/run` installs it: postgresql, redis-server, a Java")
+        halt(
+            f"{program} is not here; `.ci/run` installs it: postgresql, redis-server, Java, strace"
+        )
     return found
 
 

@@ -2,6 +2,7 @@
 
 Data goes down this list; each room leaves data sets in the lake for the next.
 
+events        take what users do now, durably
 sources       bring data in, byte for byte
 quality       hold it to its contract; quarantine and replay
 preparation   clean, enrich as of then, sessionise, explore

@@ -8,7 +8,8 @@ RecomartError
 │   ├── ContractError            more rows break the contract than it tolerates
 │   ├── DefinitionError          a feature is not defined as it should be, or changed in silence
 │   ├── FrameError               a table given to the feature store does not fit
-│   └── VersioningError          a snapshot cannot be taken or restored as things stand
+│   ├── VersioningError          a snapshot cannot be taken or restored as things stand
+│   └── BadEventError            an event cannot be taken as it is
 ├── NotFoundError            what was named is not there
 │   └── DataSetNotFoundError
 ├── NotFittedError           a model was asked before it had learned
@@ -17,7 +18,8 @@ RecomartError
 │   ├── StoreUnavailableError    a store or engine is down, locked or too slow
 │   ├── MissingExtraError        an optional library is not installed
 │   ├── MissingToolError         a program that this needs is not on the machine
-│   └── AccessDeniedError        a place outside refuses what it is asked
+│   ├── AccessDeniedError        a place outside refuses what it is asked
+│   └── EventLogFullError        the event log takes no more now
 └── IntegrityError           stored bytes are not the bytes that were stored
 """
 
@@ -27,7 +29,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
 
 class RecomartError(Exception):
@@ -101,6 +103,22 @@ class VersioningError(BadInputError):
     """A snapshot cannot be taken or restored as things stand; nothing was changed."""
 
     code = "RM-170"
+
+
+class BadEventError(BadInputError):
+    """An event cannot be taken as it is; `faults` pairs each field with what is wrong with it."""
+
+    code = "RM-180"
+
+    def __init__(self, faults: Sequence[tuple[str, str]]) -> None:
+        self.faults = tuple(faults)
+        shown = [f"{field} {cause}" for field, cause in self.faults[:8]]
+        more = len(self.faults) - len(shown)
+        listed = "; ".join([*shown, f"{more} more"] if more else shown)
+        super().__init__(
+            f"The event cannot be taken: {listed}.",
+            remedy="Mend these fields and send it again; the guide on events lists them all.",
+        )
 
 
 class NotFoundError(RecomartError):
@@ -210,6 +228,19 @@ class AccessDeniedError(UnavailableError):
             f"{place} refuses to {asked}.",
             remedy="Look at the credentials and at what they may do; they come from the usual "
             "chain (environment, profile, role), never from recomart.yaml.",
+        )
+
+
+class EventLogFullError(UnavailableError):
+    """The event log takes no more now: too many wait for the disk. None of these was taken."""
+
+    code = "RM-411"
+
+    def __init__(self, waiting: int, retry_after_s: float) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(
+            f"The event log takes no more now: {waiting:,} events wait to be written.",
+            remedy=f"Send the same events again in {retry_after_s:.0f} s.",
         )
 
 

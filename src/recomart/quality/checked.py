@@ -14,7 +14,7 @@ from recomart.quality.contract import mask, rules_of, type_rules
 from recomart.quality.exact import Record, lines_at
 from recomart.quality.mapping import mapped, missing
 from recomart.quality.reading import EXACT_ROWS, encoding_of, exact_rows, fast_rows, key_sql
-from recomart.settings import CsvSource
+from recomart.settings import FileSource
 from recomart.vocabulary import COLUMNS_OF, DAY_US
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Checked:
         gone = bool(missing(source, self.header))
         fast = [f for f in files if not gone and _may_be_fast(f, source)]
         self._create()
-        if fast and isinstance(source, CsvSource):
+        if fast and isinstance(source, FileSource):
             self._read_fast(fast, source)
             found = dict(self._rows("SELECT _file, count(*) FROM checked GROUP BY 1"))
             irregular = [f for f in fast if found.get(f.number, 0) != f.n_rows]
@@ -88,7 +88,7 @@ class Checked:
             fast = [f for f in fast if f not in irregular]
         self._read_exactly([file for file in files if file not in fast], gone=gone)
 
-    def _read_fast(self, files: Sequence[RawFile], source: CsvSource) -> None:
+    def _read_fast(self, files: Sequence[RawFile], source: FileSource) -> None:
         """Read files with DuckDB; one that it refuses as a whole is left out, and found later."""
         try:
             self._insert(fast_rows(self.con, files, source))
@@ -304,7 +304,7 @@ class Checked:
 
 
 def _may_be_fast(file: RawFile, source: Source) -> bool:
-    if not isinstance(source, CsvSource) or not file.header:
+    if not isinstance(source, FileSource) or not file.header:
         return False
     return file.n_rows > 0 and file.looks_regular(source.dialect)
 

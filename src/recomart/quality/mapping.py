@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from recomart.settings import Source
 
-TIME = "occurred_at"
+TIME, ARRIVAL = "occurred_at", "arrived_at"
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "item_id": ("product_id", "itemid", "id"),
     "user_id": ("visitorid", "customer_id"),
@@ -61,7 +61,7 @@ def plan(source: Source, header: Collection[str]) -> dict[str, Column]:
 
     A column that is neither in the settings nor in the header is left out.
     """
-    wanted = [*(c for c in COLUMNS_OF[source.holds] if c not in MADE_HERE), TIME, "event_id"]
+    wanted = [*(c for c in COLUMNS_OF[source.holds] if c not in MADE_HERE), *_more(source)]
     made = {}
     for name in wanted:
         told = source.columns.get(name)
@@ -73,6 +73,12 @@ def plan(source: Source, header: Collection[str]) -> dict[str, Column]:
         elif told is not None:
             made[name] = told
     return made
+
+
+def _more(source: Source) -> dict[str, str]:
+    """Return what else is read, and its type, so that columns of ours can be made of it."""
+    recorded = {ARRIVAL: "time"} if source.arrival == "recorded" else {}
+    return {TIME: "time", "event_id": "string", **recorded}
 
 
 def missing(source: Source, header: Collection[str]) -> list[str]:
@@ -161,7 +167,7 @@ def mapped(raw: Table, source: Source, header: Collection[str], ingested_us: int
     made = plan(source, header)
     columns: dict[str, Value] = {name: raw[name] for name in raw.columns if name in KEPT}
     bad: dict[str, BooleanValue] = {}
-    for name, dtype in {**COLUMNS_OF[source.holds], TIME: "time", "event_id": "string"}.items():
+    for name, dtype in {**COLUMNS_OF[source.holds], **_more(source)}.items():
         if name in {"arrived_us", "occurred_us", "source"}:
             continue
         kind = "int64" if dtype == "time" else dtype
@@ -175,8 +181,11 @@ def mapped(raw: Table, source: Source, header: Collection[str], ingested_us: int
     columns["occurred_us"] = columns.pop(TIME)
     if source.holds in {"catalogue", "item_properties"} and TIME not in made:
         columns["occurred_us"] = ibis.literal(ingested_us, type="int64")
-    known = raw.select(**columns, **bad)
     arrived = ibis.literal(ingested_us, type="int64")
+    if source.arrival == "recorded":
+        arrived_us = ibis.coalesce(columns.pop(ARRIVAL), arrived)
+        return raw.select(**columns, **bad, arrived_us=arrived_us)
+    known = raw.select(**columns, **bad)
     if source.arrival == "occurred":  # the tree has no time: it is as if always known
         arrived = ibis.literal(0, "int64") if source.holds == "categories" else known.occurred_us
     return known.mutate(arrived_us=arrived)

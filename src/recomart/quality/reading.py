@@ -17,7 +17,7 @@ import pyarrow as pa
 from recomart.lake.packed import open_unpacked
 from recomart.quality.exact import Record, read_header, read_objects, read_records
 from recomart.quality.mapping import plan
-from recomart.settings import CsvSource, RestSource
+from recomart.settings import FileSource, RestSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -81,7 +81,7 @@ class RawFile:
 def open_raw(number: int, entry: FileEntry, path: Path, source: Source) -> RawFile:
     """Look at a raw file's header; None where it has none."""
     header: tuple[str, ...] | None = None
-    if isinstance(source, CsvSource):
+    if isinstance(source, FileSource):
         with open_unpacked(path, str(entry.details["compression"])) as stream:
             header = read_header(stream, source.dialect)
     elif isinstance(source, RestSource):
@@ -109,7 +109,7 @@ def in_batches(files: Iterable[RawFile]) -> Iterator[list[RawFile]]:
         yield batch
 
 
-def fast_rows(con: Backend, files: Sequence[RawFile], source: CsvSource) -> Table:
+def fast_rows(con: Backend, files: Sequence[RawFile], source: FileSource) -> Table:
     """Read regular files of one header together; rows come in the files' order.
 
     Lines that are no rows are left out here; `irregular` finds their files by counting.
@@ -139,7 +139,7 @@ def fast_rows(con: Backend, files: Sequence[RawFile], source: CsvSource) -> Tabl
 
 def encoding_of(source: Source) -> str:
     """Return the encoding of a source's files."""
-    return source.dialect.encoding if isinstance(source, CsvSource) else "utf-8"
+    return source.dialect.encoding if isinstance(source, FileSource) else "utf-8"
 
 
 def key_sql(header: Sequence[str], source: Source) -> str:
@@ -195,7 +195,7 @@ def _records(file: RawFile, source: Source) -> Iterator[Record]:
                 yield record
 
 
-def _is_header(names: Sequence[str] | None, source: CsvSource) -> bool:
+def _is_header(names: Sequence[str] | None, source: FileSource) -> bool:
     """Tell whether a first line names columns, any that is of use: otherwise it is a row, too."""
     return any(column.source for column in plan(source, names or ()).values())
 

@@ -23,7 +23,7 @@ VIEWS_FILE_NAME = "feature_store.yaml"
 VIEWS_KEY = ("features", "views")
 """Where the views of the file beside recomart.yaml stand in the tree."""
 Key = tuple[str, ...]
-UNION_TAGS = ("csv", "rest", "[key]")
+UNION_TAGS = ("csv", "event_log", "rest", "[key]")
 
 
 @dataclass(frozen=True)
@@ -224,6 +224,7 @@ def _siblings(model: type[BaseModel], above: Key) -> list[str]:
 
 
 def _of_sources() -> list[str]:
-    from recomart.settings.sources import CsvSource, RestSource
+    from recomart.settings.sources import CsvSource, EventLogSource, RestSource
 
-    return sorted({*CsvSource.model_fields, *RestSource.model_fields})
+    kinds = (CsvSource, EventLogSource, RestSource)
+    return sorted({name for kind in kinds for name in kind.model_fields})

@@ -92,9 +92,10 @@ class _Source(_Part):
     holds: Holds = Field("events", description="what the rows are")
     columns: dict[str, Column] = Field(default={}, description="our column to theirs")
     contract: Contract = Contract()
-    arrival: Literal["occurred", "ingested"] = Field(
+    arrival: Literal["occurred", "ingested", "recorded"] = Field(
         "occurred",
-        description="when a row counts as known: as it happened (history), or at ingestion",
+        description="when a row counts as known: as it happened (history), at ingestion, or when "
+        "its column `arrived_at` says",
     )
 
     def meaning(self) -> dict[str, object]:
@@ -122,6 +123,28 @@ class CsvSource(_Source):
     )
 
 
+class EventLogSource(_Source):
+    """The event log of the server: what it has taken since the last run, in one file a run."""
+
+    kind: Literal["event_log"] = "event_log"
+    holds: Literal["events"] = "events"
+    path: str = Field("data/events.sqlite", description="relative to the folder of recomart.yaml")
+    arrival: Literal["occurred", "ingested", "recorded"] = Field(
+        "recorded", description="the server recorded when each event arrived"
+    )
+    dedup_days: float = Field(
+        7.0,
+        gt=0,
+        description="how long the log keeps events that are in the lake, and so knows their ids "
+        "when they are sent again",
+    )
+
+    @property
+    def dialect(self) -> CsvDialect:
+        """How its files are written, by us."""
+        return CsvDialect()
+
+
 class RestSource(_Source):
     """A catalogue behind HTTP, in the shape of the Fake Store API."""
 
@@ -146,13 +169,17 @@ class RestSource(_Source):
     )
 
 
-Source: TypeAlias = Annotated[CsvSource | RestSource, Field(discriminator="kind")]
+FileSource: TypeAlias = CsvSource | EventLogSource
+"""Its raw files have one row a line."""
+Source: TypeAlias = Annotated[FileSource | RestSource, Field(discriminator="kind")]
 
 __all__ = [
     "Column",
     "Contract",
     "CsvDialect",
     "CsvSource",
+    "EventLogSource",
+    "FileSource",
     "Holds",
     "Replace",
     "RestSource",

@@ -13,7 +13,7 @@ from recomart.errors import SourceFileError
 from recomart.lake.packed import UNPACK_ERRORS, open_unpacked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from pydantic import JsonValue
 
@@ -124,11 +124,21 @@ def copy_and_learn(found: Found, aside: Path, dialect: CsvDialect) -> Facts:
 
     Raises SourceFileError if unpacking passes the caps of the dialect (a bomb).
     """
-    facts = Facts(compression=PACKED.get(found.path.suffix.lower(), ""))
+    compression = PACKED.get(found.path.suffix.lower(), "")
+    with found.path.open("rb") as source:
+        blocks = iter(lambda: source.read(BLOCK), b"")
+        return write_and_learn(blocks, aside, dialect, compression)
+
+
+def write_and_learn(
+    blocks: Iterable[bytes], aside: Path, dialect: CsvDialect, compression: str = ""
+) -> Facts:
+    """Write a file and return what it is like; see `copy_and_learn`."""
+    facts = Facts(compression=compression)
     quote = dialect.quote.encode()
     digest = hashlib.sha256()
-    with found.path.open("rb") as source, aside.open("xb") as target:
-        while block := source.read(BLOCK):
+    with aside.open("xb") as target:
+        for block in blocks:
             target.write(block)
             digest.update(block)
             facts.size += len(block)

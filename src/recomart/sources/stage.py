@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, cast
 
 from recomart.errors import RecomartError
 from recomart.lake import Draft, FileEntry, Manifest, folder_of, sha256_of
-from recomart.settings import CsvSource, RestSource
-from recomart.sources.files import Found, copy_and_learn, find_files, with_number
+from recomart.settings import CsvSource, EventLogSource, FileSource
+from recomart.sources.event_log import Drain
+from recomart.sources.files import Found, copy_and_learn, find_files, with_number, write_and_learn
 from recomart.sources.rest import fetch_catalogue
+from recomart.vocabulary import DAY_US
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from pydantic import JsonValue
 
     from recomart.lake import Workbench
+    from recomart.settings import RestSource
+    from recomart.sources.files import Facts
 
 
 def ingest(bench: Workbench) -> None:
@@ -26,20 +32,22 @@ def ingest(bench: Workbench) -> None:
         try:
             if isinstance(source, CsvSource):
                 intake.take_files(source)
+            elif isinstance(source, EventLogSource):
+                intake.take_log(source)
             else:
                 intake.take_catalogue(source)
         except RecomartError as error:
             bench.log.error("source_failed", source=name, error=error.cause)
-            if isinstance(source, CsvSource) or intake.before is None:
+            if isinstance(source, FileSource) or intake.before is None:
                 raise  # nothing to go on with; a catalogue may be yesterday's
         intake.commit()
 
 
 def take_file(bench: Workbench, name: str, path: Path) -> int:
-    """Bring one more file into a CSV source, such as mended rows; return its rows."""
+    """Bring one more file into a source of files, such as mended rows; return its rows."""
     source = bench.settings.sources[name]
     intake = Intake(bench, name)
-    if isinstance(source, CsvSource):
+    if isinstance(source, FileSource):
         intake.take_file(Found(path, path.name, None), source)
     intake.commit()
     return intake.n_rows
@@ -67,7 +75,7 @@ class Intake:
             if found.stamp not in stamps:
                 self.take_file(found, source)
 
-    def take_file(self, found: Found, source: CsvSource) -> None:
+    def take_file(self, found: Found, source: FileSource) -> None:
         """Copy one file in, unless its bytes are known already under any name."""
         aside = self.bench.lake.objects.aside()
         stamp = found.stamp
@@ -80,15 +88,20 @@ class Intake:
             self.draft.keep(_with_details(twin, known_as=known_as))
             self.bench.log.warning("known_file_skipped", file=found.name, same_as=twin.partition)
             return
-        n_rows = max(facts.lines + (not facts.final_newline) - 1, 0)
-        details: dict[str, JsonValue] = {
-            "name": found.name,
-            "known_as": [[*stamp]],
-            "date": found.date,
-            "ingested_us": self.bench.now_us,
-            **facts.as_details(),
-        }
-        self._adopt(aside, found.name, n_rows, facts.sha256, facts.size, details)
+        self._adopt_rows(aside, found.name, facts, {"known_as": [[*stamp]], "date": found.date})
+
+    def take_log(self, source: EventLogSource) -> None:
+        """Take what the event log has taken since the last time, as one file, and commit."""
+        path = self.bench.loaded.path(source.path)
+        with closing(Drain(path, self.draft.files.values())) as drain:
+            if drain.n_new or self.before is None:  # the first one tells the columns
+                aside = self.bench.lake.objects.aside()
+                facts = write_and_learn(drain.blocks(), aside, source.dialect)
+                stamp: JsonValue = [[source.path, facts.size, drain.last_seq]]
+                more = {"known_as": stamp, "date": None, **drain.details}
+                self._adopt_rows(aside, drain.name, facts, more)
+            self.commit()
+            drain.forget(self.bench.now_us - int(source.dedup_days * DAY_US))
 
     def take_catalogue(self, source: RestSource) -> None:
         """Fetch a catalogue, unless the last fetch is young enough."""
@@ -114,6 +127,14 @@ class Intake:
             }
             n_rows = fetched.rows if len(bodies) == 1 else 0
             self._adopt(aside, name, n_rows, sha256_of(aside), len(body), details)
+
+    def _adopt_rows(
+        self, aside: Path, name: str, facts: Facts, more: Mapping[str, JsonValue]
+    ) -> None:
+        """Give a file of rows its place, with what was learned of it."""
+        n_rows = max(facts.lines + (not facts.final_newline) - 1, 0)
+        details = {"name": name, "ingested_us": self.bench.now_us, **more, **facts.as_details()}
+        self._adopt(aside, name, n_rows, facts.sha256, facts.size, details)
 
     def _age_s(self) -> float:
         taken = [int(str(e.details["ingested_us"])) for e in self.draft.files.values()]
@@ -168,7 +189,8 @@ class Intake:
         if self.before is not None and self.draft.files == self.before.by_partition():
             return
         total = sum(entry.rows for entry in self.draft.files.values())
-        self.bench.commit(self.draft, counts={"in": total, "new": self.n_rows})
+        counts = {"in": total, "new": self.n_rows}
+        self.before = self.bench.commit(self.draft, counts=counts)
         self.bench.log.info("rows_ingested", rows=self.n_rows, files=self.n_files, source=self.name)
 
 

@@ -1,0 +1,165 @@
+"""The event log of a process that takes events: many callers, one writer, groups of commits."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from concurrent.futures import Future
+from itertools import islice
+from threading import Condition, Thread
+from typing import TYPE_CHECKING, NamedTuple
+
+from recomart.errors import BadInputError, EventLogFullError, RecomartError, UnavailableError
+from recomart.events.file import PATIENCE_S, EventFile
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from typing_extensions import Self
+
+    from recomart.events.file import Outcome
+    from recomart.events.record import Event
+
+MOST_EVENTS = 50_000
+MOST_BYTES = 64 << 20
+GROUP = 4_000
+"""Events of one commit, give or take a request."""
+
+
+class _Request(NamedTuple):
+    events: Sequence[Event]
+    n_bytes: int
+    answer: Future[list[Outcome]]
+
+
+class EventLog:
+    """Takes events from many threads; what it acknowledges has been fsynced.
+
+    While a group of events is on its way to the disk, the next one gathers: the more callers, the
+    larger the groups. Open it after a fork, never before; several processes may have the same
+    file open. Raises what `EventFile` raises.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        most_events: int = MOST_EVENTS,
+        most_bytes: int = MOST_BYTES,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self._most_events, self._most_bytes = most_events, most_bytes
+        self._file = EventFile(path, patience_s)
+        self._waiting: deque[_Request] = deque()
+        self._n_events = self._n_bytes = 0  # waiting or being written
+        self._per_s = 2_000.0  # as long as nothing is known
+        self._is_closed = False
+        self._changed = Condition()
+        self._writer = Thread(target=self._write, name="event-log", daemon=True)
+        self._writer.start()
+
+    def append(self, events: Sequence[Event]) -> Future[list[Outcome]]:
+        """Take a request's events, all or none; the answer comes once they are on the disk.
+
+        It says of each whether it is ``accepted`` or a ``duplicate``: an event of this id was taken
+        before. Where it fails, none was taken, or (a crash aside) cannot be known to have been:
+        sending the same again is always right. Raises EventLogFullError where too many wait,
+        BadInputError where the request alone is too large.
+        """
+        n, n_bytes = len(events), sum(sum(map(sys.getsizeof, event)) for event in events)
+        if n > self._most_events or n_bytes > self._most_bytes:
+            raise BadInputError(
+                f"{n:,} events are more than the event log takes at once.",
+                remedy=f"Send at most {self._most_events:,} in one request.",
+            )
+        answer: Future[list[Outcome]] = Future()
+        with self._changed:
+            if self._is_closed:
+                raise UnavailableError("The event log is closed.", remedy="Open it again.")
+            if self._n_events + n > self._most_events or self._n_bytes + n_bytes > self._most_bytes:
+                raise EventLogFullError(self._n_events, self._wait_s())
+            self._n_events += n
+            self._n_bytes += n_bytes
+            self._waiting.append(_Request(events, n_bytes, answer))
+            self._changed.notify()
+        return answer
+
+    @property
+    def n_waiting(self) -> int:
+        """Events that are not yet on the disk."""
+        return self._n_events
+
+    def close(self) -> None:
+        """Take no more, write what waits, answer, and close the file."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify()
+        self._writer.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _wait_s(self) -> float:
+        """Return how long the events that wait will take at the speed of late, 1 s at least."""
+        return max(1.0, min(60.0, self._n_events / self._per_s))
+
+    def _write(self) -> None:
+        """Be the writer: the only thread that touches the file."""
+        while group := self._next_group():
+            began = time.perf_counter()
+            self._commit(group)
+            with self._changed:
+                n = self._forget(group)
+                self._per_s = n / (time.perf_counter() - began)
+            self._file.tend()
+        self._file.close()
+
+    def _next_group(self) -> list[_Request]:
+        """Wait for requests and take as many as make a group; none: it is over."""
+        with self._changed:
+            while True:
+                self._changed.wait_for(lambda: self._waiting or self._is_closed)
+                group = self._take()
+                if group or self._is_closed:
+                    return group
+
+    def _take(self) -> list[_Request]:
+        group: list[_Request] = []
+        n = 0
+        while self._waiting and n < GROUP:
+            request = self._waiting.popleft()
+            if request.answer.set_running_or_notify_cancel():
+                group.append(request)
+                n += len(request.events)
+            else:  # who asked has gone
+                self._forget([request])
+        return group
+
+    def _forget(self, requests: Sequence[_Request]) -> int:
+        """Let requests go from what counts as waiting; return their events."""
+        n = sum(len(request.events) for request in requests)
+        self._n_events -= n
+        self._n_bytes -= sum(request.n_bytes for request in requests)
+        return n
+
+    def _commit(self, group: Sequence[_Request]) -> None:
+        """Write a group in one transaction and answer each request; whatever fails is an answer."""
+        try:
+            outcomes = self._file.add([event for request in group for event in request.events])
+        except RecomartError as error:
+            for request in group:
+                request.answer.set_exception(error)
+        except Exception as error:  # noqa: BLE001 - a request holds what no file can: find which
+            if len(group) == 1:
+                group[0].answer.set_exception(error)
+            for request in group if len(group) > 1 else ():
+                self._commit([request])
+        else:
+            rest = iter(outcomes)
+            for request in group:
+                request.answer.set_result(list(islice(rest, len(request.events))))

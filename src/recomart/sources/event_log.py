@@ -1,0 +1,93 @@
+"""Draining the event log: what it took since the last time, as a file of the raw layer.
+
+How far the lake has come stands in the lake, with the file that brought it there: a drain that is
+killed has happened, or it has not. The log forgets events only once they are in the lake.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+from recomart.events import Event, EventFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from pydantic import JsonValue
+
+    from recomart.lake import FileEntry
+
+ROWS = 10_000
+"""Events read and written at a time."""
+HEADER = tuple(
+    {"occurred_us": "occurred_at", "arrived_us": "arrived_at"}.get(name, name)
+    for name in Event._fields
+)
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+class Drain:
+    """What an event log holds that the files taken so far do not; a log not yet begun is empty.
+
+    Raises what `EventFile` raises.
+    """
+
+    def __init__(self, path: Path, taken: Iterable[FileEntry]) -> None:
+        self._file = EventFile(path) if path.exists() else None
+        log_id = self._file.log_id if self._file else ""
+        # another log in the same place counts anew
+        theirs = (e.details["last_seq"] for e in taken if e.details.get("log_id") == log_id)
+        self.after_seq = max((int(str(seq)) for seq in theirs), default=0)
+        self.last_seq = self._file.newest_seq() if self._file else 0
+        self.details: dict[str, JsonValue] = {"log_id": log_id, "last_seq": self.last_seq}
+
+    @property
+    def n_new(self) -> int:
+        """Events to take, at most: numbers may be left out."""
+        return self.last_seq - self.after_seq
+
+    @property
+    def name(self) -> str:
+        """What the file is called: by the number of its last event."""
+        return f"events-{self.last_seq:012d}.csv"
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yield the file's bytes, which depend on its events alone."""
+        yield _csv([HEADER])
+        seq = self.after_seq
+        while self._file and seq < self.last_seq:
+            rows = self._file.read_after(seq, min(ROWS, self.last_seq - seq))
+            rows = [(number, event) for number, event in rows if number <= self.last_seq]
+            if not rows:
+                return
+            seq = rows[-1][0]
+            yield _csv(_as_row(event) for _, event in rows)
+
+    def forget(self, arrived_before_us: int) -> None:
+        """Let the log forget what was taken, committed and is old enough."""
+        if self._file:
+            self._file.prune(self.last_seq, arrived_before_us)
+
+    def close(self) -> None:
+        """Close the log."""
+        if self._file:
+            self._file.close()
+
+
+def _as_row(event: Event) -> tuple[object, ...]:
+    occurred, arrived = _written(event.occurred_us), _written(event.arrived_us)
+    return (*event[:4], occurred, arrived, *event[6:])
+
+
+def _written(at_us: int) -> str:
+    return (EPOCH + timedelta(microseconds=at_us)).isoformat()
+
+
+def _csv(rows: Iterable[tuple[object, ...]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
