@@ -20,6 +20,7 @@ from recomart.cli.look import doctor, report, status
 from recomart.cli.quarantine import quarantine
 from recomart.cli.retraining import retrain
 from recomart.cli.runs import reproduce, runs
+from recomart.cli.serve import keys, serve
 from recomart.cli.start import config, demo, init
 from recomart.cli.tune import tune
 from recomart.cli.work import STAGE_COMMANDS, run
@@ -60,6 +61,7 @@ COMMANDS = (
     *(run, *STAGE_COMMANDS),
     retrain,
     *(recommend, similar, session, bundle),
+    *(serve, keys),
     tune,
     *(report, status, doctor),
     features,

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from recomart.settings import Loaded
 
 CONFIDENCE, BUNDLE = "confidence.json", "bundle"
+TRENDING = "trending"
 POOL = 300
 """Items that a model is asked for where not all of them may be in the list."""
 NOTHING = np.empty(0, dtype=np.int64)
@@ -204,6 +205,15 @@ class Champion:
         """Return what is popular now."""
         found = self._filled(NO_ITEMS, n, [])
         return self._lines(found, [POPULAR_NOW] * len(found.items), None)
+
+    def trending(self, n: int) -> list[Recommendation]:
+        """Return what is more popular than it was; what is popular now, where no model tells."""
+        found, nobody = NO_ITEMS, self.shop.of_items([]).weights
+        if TRENDING in self.models:
+            found = _of_row(self.models[TRENDING].recommend(nobody, n), TRENDING)
+        filled = self._filled(found, n, [])
+        why = [POPULAR_NOW if s == POPULAR else "trending now" for s in filled.sources]
+        return self._lines(filled, why, None)
 
     def history_of(self, user_id: str, n: int) -> list[tuple[str, str]]:
         """Return what a user did, strongest first: (what, title)."""

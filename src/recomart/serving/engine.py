@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from recomart.errors import StoreUnavailableError
 from recomart.ranking.answers import new_recommendation_id
+from recomart.ranking.champion import TRENDING
 from recomart.serving.sessions import Happened
 from recomart.serving.words import Answer
 from recomart.vocabulary import VIEW
@@ -84,6 +85,12 @@ class Engine:
         """Return what is popular now."""
         served = self.served
         return _answer(served, served.champion.popular(n))
+
+    def trending(self, n: int) -> Answer:
+        """Return what is trending; if no model tells, what is popular, and say so."""
+        served = self.served
+        missing = () if TRENDING in served.champion.models else (TRENDING,)
+        return _answer(served, served.champion.trending(n), missing)
 
     def observe(self, happened: Iterable[tuple[str, Happened]]) -> None:
         """Take up what visitors did: (user or session, event). Their next lists know it."""

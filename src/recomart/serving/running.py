@@ -1,0 +1,117 @@
+"""Running the service: uvicorn, one process or several, until it is told to stop."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recomart.errors import MissingExtraError, UnavailableError
+from recomart.serving.security import hold_to_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fastapi import FastAPI
+
+    from recomart.settings import Loaded
+
+WAITING = 2_048
+"""Connections that may wait to be taken."""
+STOP_S = 10
+"""How long requests in work have when the server is stopped."""
+
+
+@dataclass(frozen=True)
+class Making:
+    """Makes the application in the process that will answer."""
+
+    loaded: Loaded
+
+    def __call__(self) -> FastAPI:
+        """Load the model and make the application."""
+        from recomart.serving.access import log_as_json
+        from recomart.serving.app import create_app
+        from recomart.serving.service import Service
+
+        log_as_json()
+        return create_app(Service(self.loaded), self.loaded.settings.serving)
+
+
+def serve(loaded: Loaded, listening: Callable[[str], None]) -> None:
+    """Answer until SIGTERM or SIGINT; `listening` is told the URL.
+
+    Raises SettingsError, MissingExtraError, UnavailableError, and what loading a model raises.
+    """
+    settings = loaded.settings.serving
+    _hold_to_libraries()
+    hold_to_keys(settings.host, loaded.path(settings.keys))
+    listener = _listen(settings.host, settings.port)
+    host, port = listener.getsockname()[:2]
+    listening(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+    with listener:
+        if settings.workers == 1:
+            _serve_alone(loaded, listener)
+        else:
+            with tempfile.TemporaryDirectory(prefix="recomart-metrics-") as folder:
+                _serve_together(loaded, listener, Path(folder))
+
+
+def _serve_alone(loaded: Loaded, listener: socket.socket) -> None:
+    import uvicorn
+
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+    app = Making(loaded)()  # what is wrong with it is raised here
+    uvicorn.Server(uvicorn.Config(app, **OPTIONS)).run(sockets=[listener])
+
+
+def _serve_together(loaded: Loaded, listener: socket.socket, metrics: Path) -> None:
+    import uvicorn
+    from uvicorn.supervisors import Multiprocess
+
+    from recomart.lake import open_lake
+    from recomart.ranking.aliases import champion_of
+
+    champion_of(open_lake(loaded))  # without one, no worker would come up
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)  # before the workers import it
+    config = uvicorn.Config(
+        Making(loaded), factory=True, workers=loaded.settings.serving.workers, **OPTIONS
+    )
+    Multiprocess(config, sockets=[listener]).run()
+
+
+OPTIONS = {
+    "log_config": None,
+    "access_log": False,
+    "server_header": False,
+    "proxy_headers": False,
+    "lifespan": "on",
+    "backlog": WAITING,
+    "timeout_graceful_shutdown": STOP_S,
+    "ws": "none",
+}
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=WAITING)
+    except OSError as error:
+        raise UnavailableError(
+            f"{host} port {port} cannot be listened on: {error.strerror}.",
+            remedy="End what listens there, or use --port with another; 0 takes any that is free.",
+        ) from error
+    listener.set_inheritable(True)  # noqa: FBT003 - the workers take it over
+    return listener
+
+
+def _hold_to_libraries() -> None:
+    """Raise MissingExtraError where the extra is not installed."""
+    for library in ("fastapi", "uvicorn", "prometheus_client"):
+        try:
+            __import__(library)
+        except ModuleNotFoundError:
+            raise MissingExtraError(library, "serve") from None
