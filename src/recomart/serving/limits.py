@@ -24,14 +24,17 @@ if TYPE_CHECKING:
 
 HEADERS = [
     (b"cache-control", b"no-store"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
 ]
+NO_POLICY = b"default-src 'none'; frame-ancestors 'none'"
 SHOP_POLICY = b"default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
 OPEN = ("/health/live", "/health/ready", "/openapi.json")
+LINGER_BYTES = 256 << 20
+"""Of a body that is too large, so much is read before the connection is closed on it."""
+TOO_LARGE = b"too large"
 CALLERS = 10_000
 """Callers whose rate is remembered."""
 
@@ -55,14 +58,12 @@ class SecurityHeaders:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
-        is_page = scope.get("path", "").startswith("/shop")
+        policy = SHOP_POLICY if scope.get("path", "").startswith("/shop") else NO_POLICY
+        added = [*HEADERS, (b"content-security-policy", policy)]
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *HEADERS]
-                if is_page:
-                    message["headers"].append((b"content-security-policy", SHOP_POLICY))
-                    message["headers"].remove(HEADERS[1])
+                message["headers"] = [*message.get("headers", ()), *added]
             await send(message)
 
         await self.app(scope, receive, with_headers)
@@ -184,20 +185,14 @@ class Body:
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
         told = dict(scope["headers"]).get(b"content-length", b"")
-        if told.isdigit() and int(told[:20]) > self._most:
-            raise self._too_large()
+        is_too_large = told.isdigit() and int(told[:20]) > self._most
+        if is_too_large and b"100-continue" in dict(scope["headers"]).get(b"expect", b""):
+            raise self._too_large()  # it was not sent yet
         with anyio.move_on_after(self._timeout_s):
-            parts, n = [], 0
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    return None
-                parts.append(message.get("body", b""))
-                n += len(parts[-1])
-                if n > self._most:
-                    raise self._too_large()
-                if not message.get("more_body"):
-                    return b"".join(parts)
+            body = await _gather(receive, 0 if is_too_large else self._most)
+            if body is TOO_LARGE:
+                raise self._too_large()
+            return body
         raise RequestError(
             408,
             f"The body did not come within {self._timeout_s:g} s.",
@@ -238,6 +233,23 @@ class TimeLimit:
         if limit.cancelled_caught and not has_begun:
             cause = f"This took longer than {self._timeout_s:g} s."
             await refuse(scope, send, BusyError(503, cause, retry_after_s=1.0))
+
+
+async def _gather(receive: Receive, most: int) -> bytes | None:
+    """Read a body. Too large, it is read on and forgotten: cut off, many clients hear nothing."""
+    parts: list[bytes] = []
+    n, has_more = 0, True
+    while has_more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        n += len(message.get("body", b""))
+        has_more = bool(message.get("more_body")) and n <= LINGER_BYTES
+        if n <= most:
+            parts.append(message.get("body", b""))
+        else:
+            parts.clear()
+    return TOO_LARGE if n > most else b"".join(parts)
 
 
 def scope_needed(method: str, path: str) -> tuple[KeyScope, ...]:

@@ -112,8 +112,6 @@ def of_faults(found: Iterable[Mapping[str, Any]]) -> RequestError:
     """Turn faults as pydantic tells them into one error."""
     listed = list(found)
     faults = [(_field(fault["loc"]), str(fault["msg"])) for fault in listed[:MOST_FAULTS]]
-    if listed and listed[0]["type"] == "json_invalid":
-        return not_json(faults[0][1])
     return RequestError(
         422,
         "The request does not fit: " + "; ".join(f"{f}: {c}" for f, c in faults[:4]) + ".",

@@ -140,9 +140,9 @@ class Doors:
 
 async def _read(request: Request, model: type[Body]) -> Body:
     """Read a body as a model. Raises RequestError."""
-    _hold_to_json(request)
+    given = await _read_any(request)
     try:
-        return model.model_validate_json(await request.body())
+        return model.model_validate(given)
     except ValidationError as error:
         raise invalid(error) from error
 
