@@ -59,12 +59,24 @@ def create_app(service: Service, settings: ServingSettings) -> FastAPI:
 def _add_routes(app: FastAPI, doors: Doors) -> None:
     """Name each door: path, method, what it gives, what else it may say."""
     add = app.add_api_route
-    add("/recommendations", doors.recommendations, methods=["POST"],
-        **told(schemas.Listed, 400, 413, 415, 422, takes=schemas.RecommendIn))
-    add("/events", doors.events, methods=["POST"],
-        **told(schemas.EventsOut, 400, 413, 415, 422, takes=schemas.EventIn, many=True))
-    add("/bundle", doors.bundle, methods=["POST"],
-        **told(schemas.Listed, 400, 413, 415, 422, takes=schemas.BundleIn))
+    add(
+        "/recommendations",
+        doors.recommendations,
+        methods=["POST"],
+        **told(schemas.Listed, 400, 413, 415, 422, takes=schemas.RecommendIn),
+    )
+    add(
+        "/events",
+        doors.events,
+        methods=["POST"],
+        **told(schemas.EventsOut, 400, 413, 415, 422, takes=schemas.EventIn, many=True),
+    )
+    add(
+        "/bundle",
+        doors.bundle,
+        methods=["POST"],
+        **told(schemas.Listed, 400, 413, 415, 422, takes=schemas.BundleIn),
+    )
     add("/items/{item_id}/similar", doors.similar, **told(schemas.Listed, 404, 422))
     add("/popular", doors.popular, **told(schemas.Listed, 422))
     add("/trending", doors.trending, **told(schemas.Listed, 422))

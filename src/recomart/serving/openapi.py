@@ -33,8 +33,7 @@ def told(
 ) -> dict[str, Any]:
     """Return how a door is described: what it gives and takes, and what else it may say."""
     responses: dict[int, Any] = {
-        status: _problem(status)
-        for status in sorted({*problems, *(OPENLY if is_open else ALWAYS)})
+        status: _problem(status) for status in sorted({*problems, *(OPENLY if is_open else ALWAYS)})
     }
     if takes and 408 not in responses:
         responses[408] = _problem(408)

@@ -130,4 +130,3 @@ def not_json(cause: str) -> RequestError:
 def _field(parts: Iterable[str | int]) -> str:
     name = ".".join(map(str, parts)) or "body"
     return ascii(name)[1:-1][:MOST_LETTERS]
-

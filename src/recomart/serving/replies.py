@@ -25,11 +25,9 @@ if TYPE_CHECKING:
     from recomart.serving.words import Answer
 
 NOT_COVERED = [
-    "what other worker processes keep in memory of this user (the latest events, the latest "
-    "answers), until they end",
-    "the lake, the warehouse and the online store: events already drained, features, models "
-    "already trained",
-    "backups, logs of the proxy before this server",
+    "the memory of other worker processes: latest events and answers, until they end",
+    "the lake, the warehouse, the online store: events already drained, features, models",
+    "backups, and logs of a proxy before this server",
 ]
 SHOWN_HISTORY = 1_000
 """Entries of a model's history that are told."""
@@ -76,7 +74,7 @@ def listed(answer: Answer, *, with_metadata: bool) -> dict[str, Any]:
 
 
 def _lines(lines: Sequence[Recommendation], *, with_metadata: bool) -> list[dict[str, Any]]:
-    told = [
+    told: list[dict[str, Any]] = [
         {
             "item_id": line.item_id,
             "rank": line.rank,

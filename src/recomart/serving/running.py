@@ -7,7 +7,7 @@ import socket
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from recomart.errors import MissingExtraError, UnavailableError
 from recomart.serving.security import hold_to_keys
@@ -83,7 +83,7 @@ def _serve_together(loaded: Loaded, listener: socket.socket, metrics: Path) -> N
     Multiprocess(config, sockets=[listener]).run()
 
 
-OPTIONS = {
+OPTIONS: dict[str, Any] = {
     "log_config": None,
     "access_log": False,
     "server_header": False,
@@ -104,14 +104,14 @@ def _listen(host: str, port: int) -> socket.socket:
             f"{host} port {port} cannot be listened on: {error.strerror}.",
             remedy="End what listens there, or use --port with another; 0 takes any that is free.",
         ) from error
-    listener.set_inheritable(True)  # noqa: FBT003 - the workers take it over
+    listener.set_inheritable(True)
     return listener
 
 
 def _hold_to_libraries() -> None:
     """Raise MissingExtraError where the extra is not installed."""
-    for library in ("fastapi", "uvicorn", "prometheus_client"):
-        try:
-            __import__(library)
-        except ModuleNotFoundError:
-            raise MissingExtraError(library, "serve") from None
+    from importlib.util import find_spec
+
+    missing = [name for name in ("fastapi", "prometheus_client", "uvicorn") if not find_spec(name)]
+    if missing:
+        raise MissingExtraError(missing[0], "serve")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from typing_extensions import Self
+from typing_extensions import Self  # noqa: TC002 - pydantic reads it
 
 Text = Annotated[str, Field(min_length=1, max_length=256)]
 Number = Annotated[int, Field(ge=1, le=100)]
@@ -223,9 +223,7 @@ class ProblemOut(Given):
             "100.",
             "code": "RM-190",
             "remedy": "Mend these fields; /openapi.json describes them all.",
-            "faults": [
-                {"field": "n_items", "cause": "Input should be less than or equal to 100"}
-            ],
+            "faults": [{"field": "n_items", "cause": "Input should be less than or equal to 100"}],
             "request_id": "0f3a…",
         }
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from recomart.errors import RecomartError
 from recomart.events import EventFile
@@ -14,6 +14,7 @@ from recomart.lake import open_lake
 from recomart.serving.engine import Engine
 from recomart.serving.intake import Intake
 from recomart.serving.journal import Journal, Kept
+from recomart.serving.late_store import LateStore
 from recomart.serving.loading import Loader, Watcher
 from recomart.serving.request_metrics import Metrics
 from recomart.serving.security import Keys, is_loopback
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from recomart.events import Event
     from recomart.events.file import Outcome
+    from recomart.features.online import OnlineStore
     from recomart.serving.words import Answer, Asked
     from recomart.settings import Loaded
 
@@ -37,10 +39,11 @@ class Service:
 
     def __init__(self, loaded: Loaded) -> None:
         settings = loaded.settings.serving
-        online = open_online(loaded.settings.paths.online, loaded.folder)
+        place = loaded.settings.paths.online
+        online = LateStore(lambda: open_online(place, loaded.folder))
         self.settings = settings
         self.metrics = Metrics()
-        self.online = OnlineFeatures(online)
+        self.online = OnlineFeatures(cast("OnlineStore", online))
         self.loader = Loader(open_lake(loaded), self.online, settings)
         self.engine = Engine(self.loader.first(), Sessions(), settings)
         self.journal = Journal(settings.kept_answers)

@@ -85,13 +85,13 @@ def shop(trained, tmp_path):
 def publish(folder, serve="popularity"):
     """Publish another model over the same data."""
     flags = {("models", "serve"): serve}
-    run(load_settings(folder, environment={}, flags=flags), ["publish"])
+    run(load_settings(folder, environment={}, flags=flags), ["evaluate", "publish"])
 
 
 @contextmanager
-def opened(folder, **serving):
+def opened(folder, more=None, **serving):
     """Serve a shop until the block ends."""
-    flags = {("serving", name): value for name, value in serving.items()}
+    flags = {("serving", name): value for name, value in serving.items()} | (more or {})
     loaded = load_settings(folder, environment={}, flags=flags)
     service = Service(loaded)
     app = create_app(service, loaded.settings.serving)

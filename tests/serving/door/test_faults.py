@@ -114,3 +114,17 @@ def test_a_fault_of_ours_is_a_problem_that_tells_nothing_of_its_inside(own):
 
     told = problem(own.http.get("/popular"), 500)
     assert "secret" not in str(told)
+
+
+def test_a_feature_store_that_comes_later_is_found(trained, tmp_path):
+    (tmp_path / "taken").mkdir()
+    place = tmp_path / "taken" / "online.sqlite"
+    place.mkdir()  # nothing can be opened there
+
+    settings = {("paths", "online"): str(place)}
+    with opened(trained, more=settings, events=str(tmp_path / "events.sqlite")) as door:
+        assert door.http.post("/recommendations", json={}).status_code == 200
+        assert door.http.get("/health").json()["status"] == "degraded"
+
+        place.rmdir()
+        door.until(lambda: door.http.get("/health").json()["status"] == "ok")

@@ -94,7 +94,9 @@ def test_half_open_connections_do_not_stop_it(limited):
         half = [socket.create_connection((host, int(port)), timeout=5) for _ in range(200)]
         try:
             for one in half:
-                one.sendall(b"POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n")
+                one.sendall(
+                    b"POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
+                )
             assert door.http.get("/popular").status_code == 200
         finally:
             for one in half:
@@ -102,7 +104,7 @@ def test_half_open_connections_do_not_stop_it(limited):
 
 
 def test_pages_of_a_named_origin_may_ask(limited):
-    with limited(cors_origins='["https://shop.example"]') as door:
+    with limited(cors_origins=("https://shop.example",)) as door:
         asked = {"access-control-request-method": "POST"}
         mine = door.http.options("/events", headers={"origin": "https://shop.example", **asked})
         theirs = door.http.get("/popular", headers={"origin": "https://evil.example"})

@@ -8,15 +8,16 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from recomart.serving.access import JsonLines
-from tests.serving.door.conftest import opened, problem
 from tests.servers import free_port
+from tests.serving.door.conftest import opened, problem
 
 
 def metrics(http, **headers):
@@ -102,23 +103,27 @@ def test_the_service_starts_light():
 @pytest.fixture
 def command(shop, tmp_path):
     """`recomart serve` as a process, asked for over HTTP."""
-    started = []
+    started, opened_clients = [], ExitStack()
 
     def serve(*options):
         port = free_port()
         words = [sys.executable, "-c", MAIN, "-s", str(shop), "serve", "--port", str(port)]
-        log = (tmp_path / "log").open("w")
-        started.append(subprocess.Popen([*words, *options], stderr=log, start_new_session=True))
-        http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10)
+        with (tmp_path / "log").open("w") as log:
+            process = subprocess.Popen([*words, *options], stderr=log, start_new_session=True)
+        started.append(process)
+        http = opened_clients.enter_context(
+            httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10)
+        )
         end = time.monotonic() + 60
-        while time.monotonic() < end and started[-1].poll() is None:
+        while time.monotonic() < end and process.poll() is None:
             with suppress(httpx.TransportError):
                 if http.get("/health/ready").status_code == 200:
-                    return http, started[-1], tmp_path / "log"
+                    return http, process, tmp_path / "log"
             time.sleep(0.05)
         pytest.fail((tmp_path / "log").read_text())
 
-    yield serve
+    with opened_clients:
+        yield serve
     for process in started:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -130,9 +135,7 @@ def test_several_workers_count_together_also_after_one_is_killed(command):
     url = str(http.base_url)
     for _ in range(40):  # each over a connection of its own, so that both workers are met
         httpx.get(f"{url}/popular", headers={"connection": "close"})
-    own = f"/proc/{process.pid}/task/{process.pid}/children"
-    children = [int(pid) for pid in open(own).read().split()]  # noqa: PTH123, SIM115
-    servers = [pid for pid in children if b"spawn_main" in command_line(pid)]
+    servers = workers_of(process.pid)
 
     os.kill(servers[0], signal.SIGKILL)
     found = {}
@@ -145,9 +148,10 @@ def test_several_workers_count_together_also_after_one_is_killed(command):
     assert found["recomart_requests_total", "method=GET,route=/popular,status=200"] == 40
 
 
-def command_line(pid):
-    with open(f"/proc/{pid}/cmdline", "rb") as file:  # noqa: PTH123
-        return file.read()
+def workers_of(pid):
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    told = {int(child): Path(f"/proc/{child}/cmdline").read_bytes() for child in children}
+    return [child for child, line in told.items() if b"spawn_main" in line]
 
 
 def test_told_to_stop_it_ends_in_order_and_logs_json(command):
