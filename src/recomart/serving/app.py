@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
 
 from recomart import __version__
 from recomart.errors import RecomartError
@@ -48,7 +49,8 @@ def create_app(service: Service, settings: ServingSettings) -> FastAPI:
     )
     _add_routes(app, Doors(service))
     if settings.shop_page:
-        _add_shop(app)
+        pages = service.folder / settings.shop_page
+        app.mount("/shop", StaticFiles(directory=pages, html=True), name="shop")
     for kind, answer in HANDLERS.items():
         app.add_exception_handler(kind, answer)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
@@ -109,15 +111,6 @@ def _add_limits(app: FastAPI, service: Service, settings: ServingSettings) -> No
         limits.insert(2, (CORSMiddleware, cors))
     for kind, options in reversed(limits):
         app.add_middleware(kind, **options)
-
-
-def _add_shop(app: FastAPI) -> None:
-    from pathlib import Path
-
-    from starlette.staticfiles import StaticFiles
-
-    pages = Path(__file__).with_name("shop")
-    app.mount("/shop", StaticFiles(directory=pages, html=True), name="shop")
 
 
 async def _of_ours(request: Request, error: Exception) -> Response:

@@ -49,7 +49,7 @@ class Loader:
         for manifest in _from(self.lake, champion):
             try:
                 return self.load(manifest)
-            except Exception as error:  # noqa: BLE001 - whatever it is, an older one may serve
+            except Exception as error:  # noqa: BLE001, PERF203 - an older one may serve
                 wrong = wrong or error
                 self._refuse(manifest, error)
         raise wrong or AssertionError("there is a champion")
@@ -131,7 +131,7 @@ class Watcher:
         while not self._stop.wait(self._every_s):
             try:
                 self._do()
-            except Exception as error:  # noqa: BLE001 - it watches on, whatever it saw
+            except Exception as error:  # noqa: BLE001, PERF203 - it watches on
                 log.error("watcher_failed", watcher=self._thread.name, error=repr(error))
 
     def close(self) -> None:

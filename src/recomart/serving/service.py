@@ -42,6 +42,7 @@ class Service:
         place = loaded.settings.paths.online
         online = LateStore(lambda: open_online(place, loaded.folder))
         self.settings = settings
+        self.folder = loaded.folder
         self.metrics = Metrics()
         self.online = OnlineFeatures(cast("OnlineStore", online))
         self.loader = Loader(open_lake(loaded), self.online, settings)

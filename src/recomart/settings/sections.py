@@ -242,7 +242,9 @@ class ServingSettings(Section):
     cors_origins: tuple[str, ...] = Field(
         (), description="origins whose pages may ask; empty: none"
     )
-    shop_page: bool = Field(False, description="show the example shop at /shop")
+    shop_page: str = Field(
+        "", description="folder of static pages shown at /shop, such as examples/shop; empty: none"
+    )
 
 
 NOT_WATCHED = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import threading
 import time
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ import uvicorn
 
 from recomart.pipeline import run
 from recomart.serving.app import create_app
+from recomart.serving.running import listen
 from recomart.serving.service import Service
 from recomart.settings import load_settings
 from recomart.sources.catalogue_server import serve_catalogue
@@ -95,7 +95,7 @@ def opened(folder, more=None, **serving):
     loaded = load_settings(folder, environment={}, flags=flags)
     service = Service(loaded)
     app = create_app(service, loaded.settings.serving)
-    listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+    listener = listen("127.0.0.1", 0)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

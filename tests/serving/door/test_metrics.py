@@ -15,7 +15,9 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from recomart.errors import UnavailableError
 from recomart.serving.access import JsonLines
+from recomart.serving.running import listen
 from tests.servers import free_port
 from tests.serving.door.conftest import opened, problem
 
@@ -164,3 +166,17 @@ def test_told_to_stop_it_ends_in_order_and_logs_json(command):
     lines = log.read_text().splitlines()
     assert lines[0].startswith("Listening on http://127.0.0.1:")
     assert {json.loads(line)["event"] for line in lines[1:]} >= {"model_loaded", "request_answered"}
+
+
+def test_small_answers_are_sent_at_once(door):
+    door.http.get("/health/live")
+    began = time.perf_counter()
+    for _ in range(20):
+        door.http.get("/health/live")
+
+    assert (time.perf_counter() - began) / 20 < 0.035  # Nagle's algorithm would cost 0.04 each
+
+
+def test_a_port_that_is_taken_is_said_to_be(door):
+    with pytest.raises(UnavailableError, match="cannot be listened on"):
+        listen("127.0.0.1", int(door.url.rpartition(":")[2]))
