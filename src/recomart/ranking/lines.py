@@ -115,7 +115,8 @@ def reasons(
     models: Mapping[str, Recommender], shop: Shop, history: History, found: Ordered
 ) -> list[str]:
     """Say of each item what in the history speaks for it most; "popular now" where nothing does."""
-    held = history.sequence.items[-LOOKED_AT:]
+    latest = history.sequence.items[-LOOKED_AT:].tolist()
+    held = np.array(list(dict.fromkeys(latest)), dtype=np.int32)  # each is named once
     shares = np.zeros((len(held), len(found.items)), dtype=np.float32)
     linked = [model for model in models.values() if isinstance(model, ItemToItem)]
     for model in linked:

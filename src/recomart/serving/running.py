@@ -113,7 +113,7 @@ def listen(host: str, port: int) -> socket.socket:
             f"{host} port {port} cannot be listened on: {error.strerror}.",
             remedy="End what listens there, or use --port with another; 0 takes any that is free.",
         ) from error
-    listener.set_inheritable(True)  # noqa: FBT003 - the workers take it over
+    listener.set_inheritable(True)  # the workers take it over
     return listener
 
 

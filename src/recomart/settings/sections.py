@@ -225,7 +225,7 @@ class ServingSettings(Section):
     workers: int = Field(1, ge=1, le=64, description="processes that answer")
     threads: int = Field(2, ge=1, le=64, description="of each worker, for the engine")
     events: str = Field("data/events.sqlite", description="the event log; as in its source")
-    keys: str = Field("data/keys.json", description="API keys, hashed: `recomart keys`")
+    keys: str = Field("data/keys.json", description="API keys, hashed: `recomart keys create`")
     reload_s: float = Field(2.0, gt=0, description="how often to look for a new champion")
     max_body_bytes: int = Field(1 << 20, ge=1 << 10, description="of a request, at most")
     max_events: int = Field(1_000, ge=1, le=50_000, description="of one request, at most")
@@ -243,7 +243,7 @@ class ServingSettings(Section):
         (), description="origins whose pages may ask; empty: none"
     )
     shop_page: str = Field(
-        "", description="folder of static pages shown at /shop, such as examples/shop; empty: none"
+        "", description="folder of static pages shown at /shop/, such as examples/shop; empty: none"
     )
 
 

@@ -69,6 +69,13 @@ def test_a_posted_event_changes_the_next_list(door):
     assert after.items[0].reason.startswith("because you viewed")
 
 
+def test_a_reason_names_an_item_once(door):
+    both = [door.event(user_id="twice over", event_type=t) for t in ("view", "add_to_cart")]
+    door.http.post("/events", json=both)
+
+    assert " and " not in recommend(door, user_id="twice over", n_items=1).items[0].reason
+
+
 def test_an_anonymous_visitor_is_known_by_the_session(door):
     door.http.post("/events", json=door.event(user_id="cookie-7", session_id="tab-7"))
 
@@ -209,9 +216,7 @@ def test_the_example_shop_is_shown_where_it_is_asked_for(trained, tmp_path, door
 def test_the_example_in_curl_runs(door):
     script = Path(__file__).parents[3] / "examples" / "serving.sh"
 
-    ran = subprocess.run(
-        ["sh", script], env={**os.environ, "URL": door.url}, capture_output=True, text=True
-    )
+    told = {**os.environ, "URL": door.url}
+    ran = subprocess.run(["sh", script], env=told, capture_output=True, text=True, check=True)
 
-    assert ran.returncode == 0, ran.stdout + ran.stderr
     assert ran.stdout.count("recommendation_id") == 5

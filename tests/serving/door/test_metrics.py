@@ -138,6 +138,10 @@ def test_several_workers_count_together_also_after_one_is_killed(command):
     for _ in range(40):  # each over a connection of its own, so that both workers are met
         httpx.get(f"{url}/popular", headers={"connection": "close"})
     servers = workers_of(process.pid)
+    event = {"user_id": "ann", "item_id": "1", "event_type": "view", "timestamp": time.time()}
+    assert http.post("/events", json=event).json()["accepted"] == 1
+    time.sleep(0.05)
+    reasons = {first_reason(url, "ann") for _ in range(12)}
 
     os.kill(servers[0], signal.SIGKILL)
     found = {}
@@ -147,7 +151,15 @@ def test_several_workers_count_together_also_after_one_is_killed(command):
             found = metrics(http)
 
     assert len(servers) == 2
+    assert len(reasons) == 1
+    assert reasons.pop().startswith("because you viewed")
     assert found["recomart_requests_total", "method=GET,route=/popular,status=200"] == 40
+
+
+def first_reason(url, user_id):
+    body, alone = {"user_id": user_id}, {"connection": "close"}
+    answer = httpx.post(f"{url}/recommendations", json=body, headers=alone)
+    return answer.json()["items"][0]["reason"]
 
 
 def workers_of(pid):

@@ -34,15 +34,16 @@ def test_a_new_model_takes_over_while_requests_run_and_none_fails(shop):
         asking = threading.Thread(target=ask)
         asking.start()
         try:
-            publish(shop)
+            publish(shop, "trending")
             door.until(lambda: door.http.get("/health").json()["model"]["number"] == 2)
         finally:
             done.set()
             asking.join()
 
         assert {answer.status_code for answer in statuses} == {200}
-        assert {answer.json()["model"] for answer in statuses} == {"cooccurrence", "popularity"}
-        assert 'recomart_model_info{model="popularity"' in door.http.get("/metrics").text
+        assert {answer.json()["model"] for answer in statuses} == {"cooccurrence", "trending"}
+        assert 'recomart_model_info{model="trending"' in door.http.get("/metrics").text
+        assert door.http.get("/trending").json()["degraded_parts"] == []
 
 
 def test_a_damaged_model_is_refused_told_of_and_the_last_good_one_answers(shop):
