@@ -51,7 +51,7 @@ class Client:
         self._tries = tries
 
     def recommend(self, user_id: str | None = None, n_items: int = 10, **more: Any) -> Listed:
-        """Rank items for a user; `more` as in `POST /recommendations`: filters, session_id and so on."""
+        """Rank items for a user; `more` as in `POST /recommendations`: filters, session_id."""
         body = {"n_items": n_items, **more} | ({"user_id": user_id} if user_id else {})
         return self._ask(Listed, "POST", "/recommendations", json=body)
 

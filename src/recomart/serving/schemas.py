@@ -34,11 +34,13 @@ def _example(value: dict[str, Any]) -> ConfigDict:
 class FiltersIn(Taken):
     """What may be in the list."""
 
-    categories: Names = Field(default=[], description="only items of these, if any are given")
+    categories: Names = Field(
+        default_factory=list, description="only items of these, if any are given"
+    )
     min_price: Price | None = Field(None, description="an item without a price fits no limit")
     max_price: Price | None = None
     only_available: bool = Field(True, description="leave out what is known not to be available")
-    exclude: Names = Field(default=[], description="items that may not be in it")
+    exclude: Names = Field(default_factory=list, description="items that may not be in it")
 
     @model_validator(mode="after")
     def _ends(self) -> Self:
@@ -59,9 +61,9 @@ class RecommendIn(Taken):
     include_metadata: bool = Field(False, description="also title, category, price, availability")
     min_confidence: Share = Field(0.0, description="leave out what is less sure")
     session_id: Text | None = Field(None, description="of a visitor without user_id")
-    items: Items = Field(default=[], description="viewed just now, the latest last")
+    items: Items = Field(default_factory=list, description="viewed just now, the latest last")
     exclude_seen: bool | None = Field(None, description="null: as `serving.exclude_seen` says")
-    filters: FiltersIn = FiltersIn()
+    filters: FiltersIn = Field(default_factory=FiltersIn)
 
 
 class BundleIn(Taken):

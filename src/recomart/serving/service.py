@@ -35,9 +35,12 @@ CATCH_UP_S = 2.0
 
 
 class Service:
-    """What the doors of one process lead to."""
+    """What the doors of one process lead to.
 
-    def __init__(self, loaded: Loaded) -> None:
+    settle  is called when a model is in place, before anybody waits for it
+    """
+
+    def __init__(self, loaded: Loaded, settle: Callable[[], None] = lambda: None) -> None:
         settings = loaded.settings.serving
         place = loaded.settings.paths.online
         online = LateStore(lambda: open_online(place, loaded.folder))
@@ -56,6 +59,8 @@ class Service:
         self.metrics.serves(self.engine.state)
         self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="engine")
         self._watchers: list[Watcher] = []
+        self._settle = settle
+        settle()
 
     def start(self) -> None:
         """Begin to take events and to look for new models."""
@@ -81,6 +86,7 @@ class Service:
         if served is not None:
             self.engine.served = served
             self.metrics.serves(served.state)
+            self._settle()
 
     async def aside(self, do: Callable[[], Found]) -> Found:
         """Do something in a thread of the engine, while others are answered."""
