@@ -67,24 +67,26 @@ def serve(loaded: Loaded, listening: Callable[[str], None]) -> None:
     hold_to_keys(settings.host, loaded.path(settings.keys))
     listener = listen(settings.host, settings.port)
     host, port = listener.getsockname()[:2]
-    listening(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
-    with listener:
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    with listener, tempfile.TemporaryDirectory(prefix="recomart-metrics-") as folder:
         if settings.workers == 1:
-            _serve_alone(loaded, listener)
+            run = _alone(loaded, listener)
         else:
-            with tempfile.TemporaryDirectory(prefix="recomart-metrics-") as folder:
-                _serve_together(loaded, listener, Path(folder))
+            run = _together(loaded, listener, Path(folder))
+        listening(url)
+        run()
 
 
-def _serve_alone(loaded: Loaded, listener: socket.socket) -> None:
+def _alone(loaded: Loaded, listener: socket.socket) -> Callable[[], None]:
     import uvicorn
 
     os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
     app = Making(loaded)()  # what is wrong with it is raised here
-    uvicorn.Server(uvicorn.Config(app, **OPTIONS)).run(sockets=[listener])
+    server = uvicorn.Server(uvicorn.Config(app, **OPTIONS))
+    return lambda: server.run(sockets=[listener])
 
 
-def _serve_together(loaded: Loaded, listener: socket.socket, metrics: Path) -> None:
+def _together(loaded: Loaded, listener: socket.socket, metrics: Path) -> Callable[[], None]:
     import uvicorn
     from uvicorn.supervisors import Multiprocess
 
@@ -96,7 +98,7 @@ def _serve_together(loaded: Loaded, listener: socket.socket, metrics: Path) -> N
     config = uvicorn.Config(
         Making(loaded), factory=True, workers=loaded.settings.serving.workers, **OPTIONS
     )
-    Multiprocess(config, sockets=[listener]).run()
+    return Multiprocess(config, sockets=[listener]).run
 
 
 OPTIONS: dict[str, Any] = {

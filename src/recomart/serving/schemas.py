@@ -114,6 +114,7 @@ class EventIn(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={
+            "anyOf": [{"required": ["timestamp"]}, {"required": ["occurred_at"]}],
             "examples": [
                 {
                     "user_id": "u035",
@@ -121,7 +122,7 @@ class EventIn(BaseModel):
                     "event_type": "click",
                     "timestamp": "2026-01-15T10:30:00.125Z",
                 }
-            ]
+            ],
         },
     )
 

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from recomart.serving import schemas
-from tests.serving.door.conftest import opened, problem
+from tests.serving.door.conftest import problem
 
 
 def listed(answer):
@@ -198,19 +198,6 @@ def test_no_page_elsewhere_may_read_and_browsers_are_told_to_be_strict(door):
     assert "access-control-allow-origin" not in found
     assert found["x-content-type-options"] == "nosniff"
     assert "default-src 'none'" in found["content-security-policy"]
-
-
-def test_the_example_shop_is_shown_where_it_is_asked_for(trained, tmp_path, door):
-    pages = Path(__file__).parents[3] / "examples" / "shop"
-    with opened(trained, shop_page=str(pages), events=str(tmp_path / "e.sqlite")) as own:
-        page = own.http.get("/shop/")
-        script = own.http.get("/shop/shop.js")
-
-        assert "Example shop" in page.text
-        assert page.headers["content-security-policy"].startswith("default-src 'self'")
-        assert "javascript" in script.headers["content-type"]
-        problem(own.http.get("/shop/../recomart.yaml"), 404)
-    problem(door.http.get("/shop/"), 404)
 
 
 def test_the_example_in_curl_runs(door):

@@ -86,6 +86,15 @@ def test_the_description_is_valid_and_complete(door):
                 assert status == "200" or "application/problem+json" in told["content"]
 
 
+def test_the_examples_of_the_description_are_answered(door):
+    document = door.http.get("/openapi.json").json()
+    doors = {"RecommendIn": "/recommendations", "BundleIn": "/bundle", "EventIn": "/events"}
+
+    for name, path in doors.items():
+        for example in document["components"]["schemas"][name]["examples"]:
+            assert door.http.post(path, json=example).status_code == 200
+
+
 MAIN = "from recomart.cli import main; main()"
 LOADED = """
 import json, sys
@@ -175,9 +184,10 @@ def test_told_to_stop_it_ends_in_order_and_logs_json(command):
     process.terminate()
 
     assert process.wait(15) in (0, -signal.SIGTERM)
-    lines = log.read_text().splitlines()
-    assert lines[0].startswith("Listening on http://127.0.0.1:")
-    assert {json.loads(line)["event"] for line in lines[1:]} >= {"model_loaded", "request_answered"}
+    lines = log.read_text(encoding="utf-8").splitlines()
+    told = [json.loads(line)["event"] for line in lines if line.startswith("{")]
+    assert [line for line in lines if not line.startswith("{")] == [f"Listening on {http.base_url}"]
+    assert {*told} >= {"model_loaded", "request_answered"}
 
 
 def test_small_answers_are_sent_at_once(door):
