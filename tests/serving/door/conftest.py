@@ -102,7 +102,9 @@ def opened(folder, more=None, **serving):
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
         with httpx.Client(base_url=url, timeout=20) as http:
-            yield Door(http, service, url)
+            door = Door(http, service, url)
+            door.until(lambda: server.started)
+            yield door
     finally:
         server.should_exit = True
         thread.join()
