@@ -4,6 +4,7 @@
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
+AIRFLOW := .airflow-venv
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --quiet --require-hashes
 CANDIDATES := python3.13 python3.12 python3.11 python3.10 python3 python
@@ -12,7 +13,7 @@ TORCH := 2.13.0
 PYTHON ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-models setup lock clean
+.PHONY: help demo test check bench bench-models airflow airflow-run setup lock clean
 
 help: ## Say what there is to make
 	@echo "make WORD, where WORD is one of"
@@ -34,11 +35,17 @@ check: $(VENV)/dev.stamp ## Lint, format, types, layers, sizes, dead code
 	$(BIN)/python scripts/sizes.py
 	$(BIN)/vulture
 
-bench: $(VENV)/bench.stamp ## Measure speed, memory and quality beside peers; writes benchmarks/results
+bench: $(VENV)/bench.stamp $(VENV)/dev.stamp ## Measure speed, memory and quality beside peers; writes benchmarks/results
 	$(BIN)/python benchmarks/run.py
 
 bench-models: $(VENV)/bench.stamp $(VENV)/dev.stamp ## Measure the models beside the published figures
 	$(BIN)/python benchmarks/run.py models
+
+airflow: $(AIRFLOW)/airflow.stamp $(VENV)/core.stamp ## Install Airflow beside, and see that it takes our DAG
+	$(BIN)/python scripts/airflow_dag.py parse
+
+airflow-run: $(AIRFLOW)/airflow.stamp $(VENV)/rank.stamp ## Run our DAG in Airflow, to its end, on a small shop
+	$(BIN)/python scripts/airflow_dag.py run
 
 setup: $(VENV)/dev.stamp ## Make .venv with RecoMart and the tools, and nothing more
 
@@ -46,7 +53,7 @@ lock: $(VENV)/dev.stamp ## Write requirements/*.txt anew from pyproject.toml (UP
 	$(BIN)/python scripts/lock.py $(UPGRADE)
 
 clean: ## Remove .venv, caches and what was built; data stays
-	rm -rf $(VENV) .coverage .coverage.* build dist
+	rm -rf $(VENV) $(AIRFLOW) .coverage .coverage.* build dist
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -79,6 +86,13 @@ $(VENV)/rank.stamp: requirements/rank.txt $(VENV)/core.stamp
 $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/core.stamp
 	$(INSTALL) -r requirements/dev.txt
 	$(PIP) install --quiet 'torch==$(TORCH)'
+	@touch $@
+
+# Airflow wants other versions than we do: it has its own environment, and calls ours.
+$(AIRFLOW)/airflow.stamp: requirements/airflow.txt | $(VENV)/made.stamp
+	$(BIN)/python -m venv $(AIRFLOW)
+	$(AIRFLOW)/bin/python -m pip --disable-pip-version-check --no-input install --quiet \
+	    --require-hashes -r requirements/airflow.txt
 	@touch $@
 
 $(VENV)/bench.stamp: requirements/bench.txt $(VENV)/core.stamp

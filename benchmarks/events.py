@@ -174,7 +174,7 @@ def _process(*arguments: object) -> subprocess.Popen[bytes]:
 
 
 def followed(folder: Path) -> dict[str, object]:
-    """Follow what another process takes; how long after its acknowledgement is it seen?"""
+    """Follow what another process takes; how long after its acknowledgement it is seen."""
     path, seen = folder / "followed.sqlite", {}
     with closing(Tail(path, 0)) as tail, _process("--append", path, "a", N_FOLLOWED, 1) as process:
         while len(seen) < N_FOLLOWED:

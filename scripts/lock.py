@@ -3,8 +3,8 @@
     python scripts/lock.py [--upgrade]
 
 Versions that stand in a lock file stay unless `--upgrade` is given. The other files take the
-versions of core.txt, so that they can be installed into one environment. No file names the
-index it was made from; pip finds that in its own settings.
+versions of core.txt, so that they can be installed into one environment; Airflow has its own. No
+file names the index it was made from; pip finds that in its own settings.
 """
 
 from __future__ import annotations
@@ -26,23 +26,32 @@ LOCKS = {
     ],
     "bench": ["--extra", "bench", "--constraint", "requirements/core.txt"],
 }
+AIRFLOW = "airflow"
+
+
+COMPILE = (
+    *("--quiet", "--universal", "--python-version", "3.10", "--generate-hashes"),
+    "--no-strip-extras",  # pip looks for hashes by name and extras
+    *("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
+)
 
 
 def command(name: str, options: list[str]) -> list[str]:
     """Build the call of uv that writes one lock file."""
+    source = ["pyproject.toml", *LOCKS.get(name, ())]
+    if name == AIRFLOW:  # which shares no environment with the others
+        source = [f"requirements/{name}.in"]
     return [
-        *(str(Path(sys.executable).with_name("uv")), "pip", "compile", "pyproject.toml", "--quiet"),
-        *("--universal", "--python-version", "3.10", "--generate-hashes", "--no-strip-extras"),
-        *("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
+        *(str(Path(sys.executable).with_name("uv")), "pip", "compile", *COMPILE),
         *("--output-file", f"requirements/{name}.txt"),
-        *LOCKS[name],
+        *source,
         *options,
     ]
 
 
 def main() -> None:
     """Write each lock file; core first, for the others follow it."""
-    for name in LOCKS:
+    for name in (*LOCKS, AIRFLOW):
         subprocess.run(command(name, sys.argv[1:]), cwd=ROOT, check=True)
 
 

@@ -14,16 +14,22 @@ from recomart.engines import connect
 from recomart.lake import Lake, LocalObjects, Workbench
 from recomart.settings import EngineSettings, Loaded, Settings
 from tests.servers import postgres_server, redis_server
+from tests.trained import train
 
 settings.register_profile("recomart", deadline=None, max_examples=50)
 settings.load_profile("recomart")
 
 
 class NoPandas:
-    """Hides pandas, which an installation need not have, from tests where it happens to be."""
+    """Hides what an installation need not have, from tests where it happens to be.
+
+    That is pandas, and MLflow, which cannot do without it and stays broken if it once tried.
+    """
+
+    hidden = ("pandas", "mlflow")
 
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] == "pandas":
+        if name.partition(".")[0] in self.hidden:
             raise ModuleNotFoundError(f"No module named {name!r} for tests", name=name)
 
 
@@ -114,3 +120,9 @@ def s3_url(s3):
     from tests.s3 import fresh_url
 
     return fresh_url()
+
+
+@pytest.fixture(scope="session")
+def published_shop(tmp_path_factory, pandas_allowed):
+    """A folder with a shop that published the cascade and then a single model; copy it."""
+    return train(tmp_path_factory.mktemp("published"))

@@ -17,6 +17,11 @@ else:
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = ("core", "rank", "dev", "bench")
+TESTED = (
+    *("postgres", "redis", "spark", "rank", "tune", "s3", "tracking", "versioning", "lineage"),
+    "prefect",
+)
+"""Extras that the tests use."""
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 
 
@@ -47,7 +52,7 @@ def wanted():
     return {
         "core": core + groups["build"],
         "rank": core + extras["rank"],
-        "dev": core + groups["dev"] + extras["rank"] + extras["tune"],
+        "dev": core + groups["dev"] + [one for name in TESTED for one in extras[name]],
         "bench": core + extras["bench"],
     }
 
@@ -75,13 +80,13 @@ def test_the_locks_agree_so_that_one_environment_holds_them(name, python):
     }
 
 
-@pytest.mark.parametrize("name", LOCKS)
+@pytest.mark.parametrize("name", [*LOCKS, "airflow"])
 def test_every_pin_is_exact_and_has_a_hash(name):
     pins = re.split(r"\n(?! )", lock_text(name).strip())
 
     assert [pin for pin in pins if "==" not in pin or "--hash=sha256:" not in pin] == []
 
 
-@pytest.mark.parametrize("name", LOCKS)
+@pytest.mark.parametrize("name", [*LOCKS, "airflow"])
 def test_a_lock_names_no_host_and_no_path(name):
     assert re.findall(r".*(?:://|@ |/|--index|--find-links).*", lock_text(name)) == []

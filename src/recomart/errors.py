@@ -20,6 +20,7 @@ RecomartError
 │   ├── MissingExtraError        an optional library is not installed
 │   ├── MissingToolError         a program that this needs is not on the machine
 │   ├── AccessDeniedError        a place outside refuses what it is asked
+│   ├── DiskFullError            there is no room to write
 │   ├── EventLogFullError        the event log takes no more now
 │   └── BusyError                more is asked than can be answered now
 └── IntegrityError           stored bytes are not the bytes that were stored
@@ -250,6 +251,19 @@ class AccessDeniedError(UnavailableError):
             f"{place} refuses to {asked}.",
             remedy="Look at the credentials and at what they may do; they come from the usual "
             "chain (environment, profile, role), never from recomart.yaml.",
+        )
+
+
+class DiskFullError(UnavailableError):
+    """There is no room to write; what was committed stands, and nothing half-written is visible."""
+
+    code = "RM-406"
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(
+            f"There is no room to write: {cause.rstrip('.')}.",
+            remedy="Free some of the disk (or raise the quota); then do the same again: it goes on "
+            "where it stopped.",
         )
 
 

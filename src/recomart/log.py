@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -104,8 +105,7 @@ class _StageFiles(logging.Handler):
         """Append the line to its stage's file."""
         stage = record.name.removeprefix(f"{ROOT}.")
         record.__dict__["stage"] = stage
-        with (self.folder / f"{stage}.log").open("a", encoding="utf-8") as file:
-            file.write(self.format(record) + "\n")
+        _append(self.folder / f"{stage}.log", self.format(record))
 
 
 class _RunEvents(logging.Handler):
@@ -126,5 +126,13 @@ class _RunEvents(logging.Handler):
             "event": getattr(record, "event", record.getMessage()),
             **getattr(record, "fields", {}),
         }
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, default=str) + "\n")
+        _append(self.path, json.dumps(line, default=str))
+
+
+def _append(path: Path, line: str) -> None:
+    """Add a line to a log; where the disk is full, say it aloud: a log ends no run."""
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+    except OSError as error:
+        sys.stderr.write(f"{path}: {error.strerror}: {line}\n")

@@ -22,6 +22,7 @@ models:
   parameters: {blend: {members: [{model: rp3beta}]}}
 ranking: {trees: 20, losses: [QueryRMSE]}
 evaluation: {test_days: 3, relevant: [add_to_cart, purchase], bootstrap: 100}
+tracking: {is_on: false}
 """
 
 RUN = """

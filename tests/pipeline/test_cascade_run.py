@@ -33,6 +33,7 @@ models:
 ranking: {trees: 20, losses: [QueryRMSE], label_days: 2}
 evaluation: {test_days: 2, relevant: [view, click, add_to_cart, purchase], bootstrap: 100,
              exclude_seen: false}
+tracking: {is_on: false}
 """
 FEW = ("ingest", "validate", "prepare", "build_features")
 

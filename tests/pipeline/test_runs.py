@@ -146,7 +146,7 @@ def test_a_killed_run_is_settled_by_the_next(loaded):
 
 def test_a_damaged_record_is_named(loaded):
     record = run(loaded, ["ingest"])
-    path = loaded.path("data/lake") / "runs" / f"{record.run_id}.json"
+    path = loaded.path("logs/runs") / f"{record.run_id}.json"
     path.write_text(json.dumps({"run_id": 7}))
 
     with pytest.raises(IntegrityError, match=record.run_id):

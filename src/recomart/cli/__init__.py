@@ -14,12 +14,15 @@ import click
 from recomart import __version__
 from recomart.cli.ask import bundle, recommend, session, similar
 from recomart.cli.context import Context
+from recomart.cli.data import data
 from recomart.cli.features import features
 from recomart.cli.lineage import lineage
 from recomart.cli.look import doctor, report, status
+from recomart.cli.models import models
 from recomart.cli.quarantine import quarantine
 from recomart.cli.retraining import retrain
 from recomart.cli.runs import reproduce, runs
+from recomart.cli.schedule import schedule
 from recomart.cli.serve import keys, serve
 from recomart.cli.start import config, demo, init
 from recomart.cli.tune import tune
@@ -59,14 +62,15 @@ def recomart(
 COMMANDS = (
     *(init, demo),
     *(run, *STAGE_COMMANDS),
-    retrain,
+    *(retrain, schedule),
     *(recommend, similar, session, bundle),
+    *(tune, models),
     *(serve, keys),
-    tune,
     *(report, status, doctor),
     features,
     *(runs, reproduce),
     lineage,
+    data,
     quarantine,
     config,
 )

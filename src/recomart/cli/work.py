@@ -101,15 +101,11 @@ def run_and_tell(
     **days: Any,
 ) -> RunRecord:
     """Run stages with progress: a spinner on a terminal, plain lines elsewhere."""
-    from recomart.errors import NotFoundError
     from recomart.lake import Dates
-    from recomart.pipeline import STAGES as TABLE
     from recomart.pipeline import run as run_pipeline
+    from recomart.pipeline.stages import chosen
 
-    known = [stage.name for stage in TABLE]
-    for name in names:
-        if name not in known:
-            raise NotFoundError.of("stage", name, known)
+    chosen(names)  # unknown ones are found before anything is begun
     iso = {key: f"{value:%Y-%m-%d}" if value else None for key, value in days.items()}
     one = iso.get("date_")
     dates = Dates(one or iso.get("from_"), one or iso.get("until_"))

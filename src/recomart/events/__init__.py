@@ -2,7 +2,7 @@
 
 Reads    events as JSON objects; one SQLite file that several processes share
 Writes   that file; the source `event_log` drains it into the lake
-Imports  settings' vocabulary and errors alone, so that a server starts light
+Imports  vocabulary and errors alone, so that a server starts light
 
 `parse_event` is the strict door, `EventLog.append` acknowledges after the fsync, `Tail` follows
 what all processes have taken, `EventFile` is the file itself.
@@ -14,4 +14,3 @@ from recomart.events.record import Event, parse_event
 from recomart.events.tail import Tail
 
 __all__ = ["Event", "EventFile", "EventLog", "Tail", "parse_event"]
-"""Names offered."""

@@ -49,8 +49,9 @@ SCHEMA = (
 )
 COLUMNS = ", ".join(Event._fields)
 READ = f"SELECT seq, {COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 - ours
-AT_ONCE = (128, 16, 1)
-"""Rows of one INSERT. Few and large ones: each hands Python's lock to another thread and back."""
+MOST_AT_ONCE = 2_048
+"""Rows of one INSERT; SQLite takes 32,766 values. Few and large ones, because each hands Python's
+lock to another thread and has to wait for it to come back."""
 WAL_BYTES = 16 << 20
 """What of the write-ahead log is written over again, which is faster than making it longer."""
 MOST_WAL_BYTES = 20 << 20
@@ -274,9 +275,10 @@ def _insertion(n_rows: int) -> str:
 
 
 def _portions(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
-    """Cut events into portions of the sizes `AT_ONCE`, so that few statements are compiled."""
-    first = 0
+    """Cut events into portions of powers of two, so that few statements are compiled."""
+    first, size = 0, MOST_AT_ONCE
     while first < len(events):
-        size = next(size for size in AT_ONCE if size <= len(events) - first)
+        while size > len(events) - first:
+            size //= 2
         yield events[first : first + size]
         first += size

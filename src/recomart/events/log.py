@@ -76,8 +76,11 @@ class EventLog:
             )
         answer: Future[list[Outcome]] = Future()
         with self._changed:
-            if self._is_closed:
-                raise UnavailableError("The event log is closed.", remedy="Open it again.")
+            if self._is_closed or not self._writer.is_alive():
+                raise UnavailableError(
+                    "The event log is closed here.",
+                    remedy="Open it in this process, and after a fork.",
+                )
             if self._n_events + n > self._most_events or self._n_bytes + n_bytes > self._most_bytes:
                 raise EventLogFullError(self._n_events, self._wait_s())
             self._n_events += n
@@ -115,7 +118,8 @@ class EventLog:
             self._commit(group)
             with self._changed:
                 n = self._forget(group)
-                self._per_s = n / (time.perf_counter() - began)
+                if n:
+                    self._per_s = n / (time.perf_counter() - began)
             self._file.tend()
         self._file.close()
 

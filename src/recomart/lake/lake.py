@@ -30,6 +30,11 @@ def folder_of(dataset: str) -> str:
     return f"{layer_of(dataset)}/{dataset.removeprefix('raw_')}"
 
 
+def manifest_key(manifest: Manifest) -> str:
+    """Return where a manifest lies below the lake's root."""
+    return f"{folder_of(manifest.name)}/manifests/{manifest.number:08d}.json"
+
+
 def sha256_of(path: Path) -> str:
     """Return the sha256 of a file, read in blocks."""
     digest = hashlib.sha256()
@@ -127,7 +132,7 @@ class Lake:
 
     def publish(self, manifest: Manifest) -> None:
         """Commit a version: from now on it is the current one. Raises LakeBusyError if raced."""
-        key = f"{folder_of(manifest.name)}/manifests/{manifest.number:08d}.json"
+        key = manifest_key(manifest)
         body = manifest.model_dump_json(indent=1).encode()
         line = self._lines.get(manifest.name)
         if not self.objects.put_if_absent(key, body):

@@ -44,7 +44,10 @@ class Follower:
         return getattr(import_module(module), name)  # type: ignore[no-any-return]
 
 
-FOLLOWERS: tuple[Follower, ...] = (Follower("lineage", "recomart.pipeline.openlineage:tell"),)
+FOLLOWERS: tuple[Follower, ...] = (
+    Follower("tracking", "recomart.pipeline.tracking:tell"),
+    Follower("lineage", "recomart.pipeline.openlineage:tell"),
+)
 
 
 @dataclass(frozen=True)
@@ -68,14 +71,14 @@ def _tell(follower: Follower, loaded: Loaded, runs: Runs) -> Told:
     try:
         known = {key.rpartition("/")[2] for key in lake.objects.keys(f"{TOLD}/{follower.name}")}
         unknown = [runs.read(run_id) for run_id in runs.ids() if run_id not in known]
-        new = [run for run in unknown if run.outcome != "running" and run.is_news]
+        new = [run for run in unknown if run.has_ended and run.is_news]
         if new:
             for run_id in follower.load()(loaded, lake, new):
                 lake.objects.put_if_absent(f"{TOLD}/{follower.name}/{run_id}", b"")
                 n_told += 1
     except MissingExtraError as error:
         cause = error.cause
-    except (RecomartError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 -- of a library; the run has ended, and stands
         cause = error.cause if isinstance(error, RecomartError) else repr(error)
         log.warning("runs_not_told", waiting=len(new) - n_told, cause=cause)
     return Told(follower.name, n_told, len(new) - n_told, cause)

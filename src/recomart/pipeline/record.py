@@ -78,6 +78,11 @@ class RunRecord(_Part):
     stages: list[StageRecord] = Field(default=[])
 
     @property
+    def has_ended(self) -> bool:
+        """Tell whether it goes on no more; a run that was killed has no moment of its end."""
+        return self.outcome != "running"
+
+    @property
     def is_news(self) -> bool:
         """Tell whether anything came of it that was not there before."""
         return self.outcome != "done" or any(stage.made for stage in self.stages)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -13,8 +13,10 @@ from recomart.lake import Dates, Workbench, hash_of, open_lake
 from recomart.log import StageLog, recording
 from recomart.pipeline.followers import tell_followers
 from recomart.pipeline.record import RunRecord, StageRecord, note_circumstances
+from recomart.pipeline.room import full_disk_told
 from recomart.pipeline.runs import Runs, end_quietly
 from recomart.pipeline.stages import STAGES, Stage, expand, in_order
+from recomart.pipeline.versioning.after_run import snapshot_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -68,7 +70,7 @@ def open_session(
     session = Session(loaded, lake, runs, dates=dates, force=force, why=why)
     record = session.record
     record.now_us = now_us or record.now_us
-    with recording(runs.folder.parent, record.run_id):
+    with full_disk_told(), recording(runs.folder.parent, record.run_id):
         try:
             with lake.lease(record.run_id):
                 runs.settle()
@@ -86,6 +88,7 @@ def open_session(
         finally:
             if record.ended_at:  # the lease was had
                 tell_followers(loaded, runs)
+                snapshot_after(loaded, record)
 
 
 @contextmanager
@@ -135,14 +138,8 @@ class Session:
         began = time.perf_counter()
         record.key, record.code_version = self.key(stage), stage.code_version()
         record.inputs = self._versions((*stage.reads, *stage.looks_back))
-        self.runs.save(self.record)
         try:
-            if self._is_done(stage, record.key):
-                record.outcome = "skipped"
-            else:
-                log.info("stage_started", stage=stage.name, run_id=self.record.run_id)
-                stage.load()(self.bench(stage, record.key))
-                record.outcome = "done"
+            self._work(stage, record, log)
         except BaseException as error:
             record.outcome = "failed"
             record.error = str(error) if isinstance(error, RecomartError) else repr(error)
@@ -150,8 +147,19 @@ class Session:
         finally:
             record.seconds = round(time.perf_counter() - began, 3)
             self._tell(stage, record, log)
-            self.runs.save(self.record)
+            with suppress(OSError):  # the disk may be full; the record is kept at the end, too
+                self.runs.save(self.record)
         return record
+
+    def _work(self, stage: Stage, record: StageRecord, log: StageLog) -> None:
+        with full_disk_told():
+            self.runs.save(self.record)
+            if self._is_done(stage, record.key):
+                record.outcome = "skipped"
+                return
+            log.info("stage_started", stage=stage.name, run_id=self.record.run_id)
+            stage.load()(self.bench(stage, record.key))
+            record.outcome = "done"
 
     def _tell(self, stage: Stage, record: StageRecord, log: StageLog) -> None:
         if record.outcome == "failed":

@@ -74,8 +74,11 @@ class Runs:
         """Write the record as it stands, beside the logs, in one step."""
         self.folder.mkdir(parents=True, exist_ok=True)
         aside = self.folder / f".{uuid4().hex}.partial"
-        aside.write_text(record.model_dump_json(indent=1), encoding="utf-8")
-        aside.replace(self.folder / f"{record.run_id}.json")
+        try:
+            aside.write_text(record.model_dump_json(indent=1), encoding="utf-8")
+            aside.replace(self.folder / f"{record.run_id}.json")
+        finally:
+            aside.unlink(missing_ok=True)  # what a full disk left
 
     def end(self, record: RunRecord) -> None:
         """Keep the record of a run that ended, in the lake, too."""

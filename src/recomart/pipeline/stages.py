@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from recomart import __version__
+from recomart.errors import NotFoundError
 from recomart.features.names import VIEW_FILES
 from recomart.lake import hash_of, sha256_of
 from recomart.vocabulary import FIRST_VERSION, dataset_of_view
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from recomart.lake import Workbench
     from recomart.settings import Settings
@@ -234,6 +235,16 @@ def in_order(stages: Iterable[Stage] = STAGES) -> list[Stage]:
         ordered.append(ready.pop(0))
         sorter.done(ordered[-1])
     return ordered
+
+
+def chosen(names: Collection[str]) -> list[Stage]:
+    """Return the stages named, or all, in order. Raises NotFoundError."""
+    order = in_order()
+    known = [stage.name for stage in order]
+    for name in names:
+        if name not in known:
+            raise NotFoundError.of("stage", name, known)
+    return [stage for stage in order if not names or stage.name in names]
 
 
 def expand(names: Iterable[str], settings: Settings) -> list[str]:

@@ -79,6 +79,11 @@ def rollback(lake: Lake, making: Making, why: str) -> Manifest:
 
     Under the lease of the lake. Raises BadInputError where there is none before it.
     """
+    return promote(lake, making, before_champion(lake).number, why)
+
+
+def before_champion(lake: Lake) -> Manifest:
+    """Return the published model before the one that serves. Raises BadInputError without one."""
     champion = champion_of(lake)
     before = [m for m in lake.history(PUBLISHED) if m.number < champion.number]
     if not before:
@@ -86,4 +91,4 @@ def rollback(lake: Lake, making: Making, why: str) -> Manifest:
             "There is no published model before the one that serves.",
             remedy="See `recomart models list`.",
         )
-    return promote(lake, making, before[-1].number, why)
+    return before[-1]

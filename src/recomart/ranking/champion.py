@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from recomart.lake import Lake, Manifest
     from recomart.models.base import Recommender, TopN
     from recomart.ranking.candidates import Candidates
+    from recomart.ranking.online import ByKey
     from recomart.ranking.shop import History
     from recomart.settings import Loaded
 
@@ -92,9 +93,7 @@ class Champion:
         return cls.load(open_lake(loaded), OnlineFeatures(online))
 
     @classmethod
-    def load(
-        cls, lake: Lake, online: OnlineFeatures, published: Manifest | None = None
-    ) -> Champion:
+    def load(cls, lake: Lake, online: ByKey, published: Manifest | None = None) -> Champion:
         """Load the champion, or another published model; every byte is checked.
 
         Raises DataSetNotFoundError.

@@ -6,7 +6,7 @@ rows from the online store, all items' rows from memory.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -29,12 +29,19 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from recomart.features.online import OnlineFeatures
+    from recomart.features.online.read import Key
     from recomart.lake import Lake
     from recomart.ranking.shop import History, Shop
 
 Columns = dict[str, list[str]]
 """View → its features, both in the order of the ranker's columns."""
+
+
+class ByKey(Protocol):
+    """What knows features by key: an online store, or a copy of one."""
+
+    def matrix(self, view: str, keys: Sequence[Key], features: Sequence[str]) -> NDArray[Any]:
+        """See `recomart.features.online.OnlineFeatures.matrix`."""
 
 
 def views_in(columns: Sequence[str], by: dict[str, tuple[str, ...]]) -> Columns:
@@ -56,7 +63,7 @@ class OnlineKnowing:
     def __init__(
         self,
         lake: Lake,
-        online: OnlineFeatures,
+        online: ByKey,
         shop: Shop,
         columns: Sequence[str],
         by: dict[str, tuple[str, ...]],
