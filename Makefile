@@ -73,7 +73,11 @@ $(VENV)/made.stamp:
 	    "or name it: make PYTHON=/path/to/python" >&2; \
 	exit 1
 
-$(VENV)/core.stamp: requirements/core.txt pyproject.toml | $(VENV)/made.stamp
+$(VENV)/pip.stamp: requirements/pip.txt | $(VENV)/made.stamp
+	$(INSTALL) -r requirements/pip.txt
+	@touch $@
+
+$(VENV)/core.stamp: requirements/core.txt pyproject.toml $(VENV)/pip.stamp
 	$(INSTALL) -r requirements/core.txt
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -91,8 +95,10 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/core.stamp
 # Airflow wants other versions than we do: it has its own environment, and calls ours.
 $(AIRFLOW)/airflow.stamp: requirements/airflow.txt | $(VENV)/made.stamp
 	$(BIN)/python -m venv $(AIRFLOW)
-	$(AIRFLOW)/bin/python -m pip --disable-pip-version-check --no-input install --quiet \
-	    --require-hashes -r requirements/airflow.txt
+	for lock in pip airflow; do \
+	    $(AIRFLOW)/bin/python -m pip --disable-pip-version-check --no-input install --quiet \
+	        --require-hashes -r requirements/$$lock.txt || exit; \
+	done
 	@touch $@
 
 $(VENV)/bench.stamp: requirements/bench.txt $(VENV)/core.stamp

@@ -4,7 +4,8 @@
 
 Versions that stand in a lock file stay unless `--upgrade` is given. The other files take the
 versions of core.txt, so that they can be installed into one environment; Airflow has its own. No
-file names the index it was made from; pip finds that in its own settings.
+file names the index it was made from; pip finds that in its own settings. The pip that installs
+them is locked, too: older ones do not find the hash of what is also asked for with an extra.
 """
 
 from __future__ import annotations
@@ -22,25 +23,23 @@ LOCKS = {
         *("--group", "dev", "--constraint", "requirements/core.txt"),
         *("--extra", "postgres", "--extra", "redis", "--extra", "spark"),  # tests use them all
         *("--extra", "rank", "--extra", "tune", "--extra", "s3", "--extra", "tracking"),
-        *("--extra", "versioning", "--extra", "lineage", "--extra", "prefect"),
+        *("--extra", "versioning", "--extra", "lineage", "--extra", "prefect", "--extra", "serve"),
     ],
     "bench": ["--extra", "bench", "--constraint", "requirements/core.txt"],
 }
-AIRFLOW = "airflow"
-
-
+APART = ("pip", "airflow")
+"""Written from ``requirements/<name>.in``: pip comes before all others, Airflow lives apart."""
 COMPILE = (
     *("--quiet", "--universal", "--python-version", "3.10", "--generate-hashes"),
-    "--no-strip-extras",  # pip looks for hashes by name and extras
     *("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
 )
 
 
 def command(name: str, options: list[str]) -> list[str]:
     """Build the call of uv that writes one lock file."""
-    source = ["pyproject.toml", *LOCKS.get(name, ())]
-    if name == AIRFLOW:  # which shares no environment with the others
-        source = [f"requirements/{name}.in"]
+    source = [f"requirements/{name}.in"]
+    if name in LOCKS:
+        source = ["pyproject.toml", *LOCKS[name]]
     return [
         *(str(Path(sys.executable).with_name("uv")), "pip", "compile", *COMPILE),
         *("--output-file", f"requirements/{name}.txt"),
@@ -51,7 +50,7 @@ def command(name: str, options: list[str]) -> list[str]:
 
 def main() -> None:
     """Write each lock file; core first, for the others follow it."""
-    for name in (*LOCKS, AIRFLOW):
+    for name in (*LOCKS, *APART):
         subprocess.run(command(name, sys.argv[1:]), cwd=ROOT, check=True)
 
 
