@@ -23,7 +23,7 @@ LOCKS = {
         *("--group", "dev", "--constraint", "requirements/core.txt"),
         *("--extra", "postgres", "--extra", "redis", "--extra", "spark"),  # tests use them all
         *("--extra", "rank", "--extra", "tune", "--extra", "s3", "--extra", "tracking"),
-        *("--extra", "versioning", "--extra", "lineage", "--extra", "prefect"),
+        *("--extra", "versioning", "--extra", "lineage", "--extra", "prefect", "--extra", "serve"),
     ],
     "bench": ["--extra", "bench", "--constraint", "requirements/core.txt"],
 }

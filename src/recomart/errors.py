@@ -9,7 +9,8 @@ RecomartError
 │   ├── DefinitionError          a feature is not defined as it should be, or changed in silence
 │   ├── FrameError               a table given to the feature store does not fit
 │   ├── VersioningError          a snapshot cannot be taken or restored as things stand
-│   └── BadEventError            an event cannot be taken as it is
+│   ├── BadEventError            an event cannot be taken as it is
+│   └── RequestError             an HTTP request cannot be answered as it is
 ├── NotFoundError            what was named is not there
 │   └── DataSetNotFoundError
 ├── NotFittedError           a model was asked before it had learned
@@ -20,7 +21,8 @@ RecomartError
 │   ├── MissingToolError         a program that this needs is not on the machine
 │   ├── AccessDeniedError        a place outside refuses what it is asked
 │   ├── DiskFullError            there is no room to write
-│   └── EventLogFullError        the event log takes no more now
+│   ├── EventLogFullError        the event log takes no more now
+│   └── BusyError                more is asked than can be answered now
 └── IntegrityError           stored bytes are not the bytes that were stored
 """
 
@@ -30,7 +32,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 
 class RecomartError(Exception):
@@ -120,6 +122,26 @@ class BadEventError(BadInputError):
             f"The event cannot be taken: {listed}.",
             remedy="Mend these fields and send it again; the guide on events lists them all.",
         )
+
+
+class RequestError(BadInputError):
+    """An HTTP request cannot be answered as it is; `status` says in which way."""
+
+    code = "RM-190"
+
+    def __init__(
+        self,
+        status: int,
+        cause: str,
+        *,
+        remedy: str,
+        faults: Sequence[tuple[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(cause, remedy=remedy)
+        self.status = status
+        self.faults = tuple(faults)
+        self.headers = dict(headers or {})
 
 
 class NotFoundError(RecomartError):
@@ -256,6 +278,17 @@ class EventLogFullError(UnavailableError):
             f"The event log takes no more now: {waiting:,} events wait to be written.",
             remedy=f"Send the same events again in {retry_after_s:.0f} s.",
         )
+
+
+class BusyError(UnavailableError):
+    """More is asked than can be answered now; `status` 429: by one caller, 503: by all."""
+
+    code = "RM-412"
+
+    def __init__(self, status: int, cause: str, retry_after_s: float) -> None:
+        self.status = status
+        self.retry_after_s = retry_after_s
+        super().__init__(cause, remedy=f"Ask again in {max(1, round(retry_after_s))} s.")
 
 
 class IntegrityError(RecomartError):

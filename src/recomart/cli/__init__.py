@@ -24,6 +24,7 @@ from recomart.cli.quarantine import quarantine
 from recomart.cli.retraining import retrain
 from recomart.cli.runs import reproduce, runs
 from recomart.cli.schedule import schedule
+from recomart.cli.serve import keys, serve
 from recomart.cli.start import config, demo, init
 from recomart.cli.tune import tune
 from recomart.cli.work import STAGE_COMMANDS, run
@@ -65,6 +66,7 @@ COMMANDS = (
     *(retrain, schedule),
     *(recommend, similar, session, bundle),
     *(tune, models),
+    *(serve, keys),
     *(report, status, doctor),
     features,
     *(runs, reproduce),

@@ -179,6 +179,19 @@ class EventFile:
             rows = self._patiently(READ, (seq, limit)).fetchall()
         return [(row[0], Event._make(row[1:])) for row in rows]
 
+    def of_user(self, user_id: str) -> list[Event]:
+        """Return all it holds of a user, in the order they were taken. Reads the whole file."""
+        query = f"SELECT {COLUMNS} FROM events WHERE user_id = ? ORDER BY seq"  # noqa: S608 - ours
+        with self._trouble():
+            return [Event._make(row) for row in self._patiently(query, (user_id,))]
+
+    def forget_user(self, user_id: str) -> int:
+        """Forget all events of a user; return how many. Their ids are forgotten with them."""
+        with self._trouble():
+            self._con.execute("PRAGMA secure_delete = ON")  # their bytes are written over
+        with self._trouble(), self._transaction():
+            return self._con.execute("DELETE FROM events WHERE user_id = ?", (user_id,)).rowcount
+
     def state(self) -> int:
         """Return a number that changes when another connection commits; cheap to ask for."""
         with self._trouble():

@@ -17,9 +17,11 @@ from recomart.errors import ArtefactError, NotFittedError
 from recomart.models import sparse
 from recomart.models.base import check_history
 from recomart.models.content import mapped
+from recomart.models.innerproduct import ByLength
 from recomart.models.least_squares import Ridge, Side, first_vectors, solve
 from recomart.models.likeness import nearest_by_cosine
 from recomart.models.scorer import Scorer
+from recomart.models.selection import top_n_of_some
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,6 +83,7 @@ class IALS(Scorer["NDArray[np.float32]"]):
     items_: NDArray[np.float32]
     spectrum_: NDArray[np.float32]
     unheard_: NDArray[np.int64]
+    _nearest: ByLength | None = None
 
     def __init__(self, config: IALSConfig | None = None) -> None:
         self.config = config or IALSConfig()
@@ -121,6 +124,24 @@ class IALS(Scorer["NDArray[np.float32]"]):
         scores[~taste.any(axis=1)] = -np.inf
         scores[:, self.unheard_] = -np.inf
         return scores
+
+    def rank(
+        self,
+        taste: NDArray[np.float32],
+        seen: csr_array,
+        n: int,
+        *,
+        exclude_seen: bool,
+    ) -> TopN:
+        """Rank by score; one row, as serving asks for, without a look at every item."""
+        if len(taste) != 1 or not taste.any():
+            return super().rank(taste, seen, n, exclude_seen=exclude_seen)
+        if self._nearest is None or self._nearest.vectors is not self.items_:
+            self._nearest = ByLength(self.items_)
+        items, scores = self._nearest.nearest(taste[0], n + seen.nnz)
+        starts = np.array([0, len(items)])
+        found = csr_array((scores, items, starts), shape=(1, len(self.items_)))
+        return top_n_of_some(found, n, seen if exclude_seen else None)
 
     def similar_items(self, items: NDArray[np.int32], n: int) -> TopN:
         """Rank by the cosine of the vectors; see `Recommender.similar_items`."""

@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from recomart.errors import NotFittedError
 from recomart.models import sparse
 from recomart.models.base import check_history
-from recomart.models.scorer import Scorer, one_item_histories
+from recomart.models.scorer import SparseScorer, one_item_histories
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +34,7 @@ class ItemToItemConfig(BaseModel, frozen=True, extra="forbid"):
 Config = TypeVar("Config", bound=ItemToItemConfig)
 
 
-class ItemToItem(Scorer[csr_array], Generic[Config]):
+class ItemToItem(SparseScorer[csr_array], Generic[Config]):
     """A history scores an item by the summed weight from its items: ``s[u] = h[u] @ weights_``.
 
     Learned: `weights_`, float32, shape (n_items, n_items), zero diagonal, at most `neighbours`
@@ -56,15 +56,26 @@ class ItemToItem(Scorer[csr_array], Generic[Config]):
         check_history(history, self.n_items)
         return sparse.damped(history, self.config.strength_exponent)
 
-    def scores_of(self, taste: csr_array) -> NDArray[np.float32]:
-        """Sum the weights from the history."""
-        scores: NDArray[np.float32] = (taste @ self._weights()).toarray()
-        scores[scores == 0] = -np.inf  # no path, so no opinion
-        return scores
+    def some_scores_of(self, taste: csr_array) -> csr_array:
+        """Sum the weights from the history; no path is no opinion."""
+        return csr_array(taste @ self._weights())
 
     def similar_items(self, items: NDArray[np.int32], n: int) -> TopN:
         """Rank by the weight from the item; see `Recommender.similar_items`."""
         return self.recommend(one_item_histories(items, self.n_items), n)
+
+    def links(self, held: NDArray[np.integer], items: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Return the weight from each of `held` to each of `items`: shape (n_held, n_items)."""
+        weights = self._weights()
+        found = np.zeros((len(held), len(items)), dtype=np.float32)
+        for row, item in enumerate(held.tolist()):
+            start, stop = weights.indptr[item], weights.indptr[item + 1]
+            if start == stop:
+                continue
+            reached = weights.indices[start:stop]  # sorted, as `sparse` keeps them
+            place = np.minimum(np.searchsorted(reached, items), stop - start - 1)
+            found[row] = np.where(reached[place] == items, weights.data[start + place], 0)
+        return found
 
     def contributions(self, history: csr_array, item: int) -> NDArray[np.float32]:
         """Return what each item of the history adds to the score of `item`; sums to it exactly."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 from pydantic import BaseModel
@@ -31,6 +32,7 @@ class SameForAll(Scorer[csr_array], Generic[Config]):
     """
 
     item_scores_: NDArray[np.float32]
+    _ordered: tuple[NDArray[np.float32], NDArray[np.int64]] | None = None
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -48,6 +50,33 @@ class SameForAll(Scorer[csr_array], Generic[Config]):
     def scores_of(self, taste: csr_array) -> NDArray[np.float32]:
         """Repeat the scores for each row."""
         return np.tile(self._item_scores(), (taste.shape[0], 1))
+
+    def rank(
+        self,
+        taste: Any,  # noqa: ANN401, ARG002 -- see `Scorer.rank`; it changes nothing
+        seen: csr_array,
+        n: int,
+        *,
+        exclude_seen: bool,
+    ) -> TopN:
+        """Take the best that are not in a row; see `Scorer.rank`."""
+        top = TopN.empty(seen.shape[0], n)
+        scores, order = self._item_scores(), self._order()
+        for row, (first, stop) in enumerate(pairwise(seen.indptr.tolist())):
+            best = order[: n + stop - first]
+            if exclude_seen and stop > first:
+                best = best[~np.isin(best, seen.indices[first:stop])]
+            best = best[:n]
+            top.items[row, : len(best)], top.scores[row, : len(best)] = best, scores[best]
+        return top
+
+    def _order(self) -> NDArray[np.int64]:
+        """Return the items of which there is an opinion, best first; ties go to the lower item."""
+        scores = self._item_scores()
+        if self._ordered is None or self._ordered[0] is not scores:
+            order = np.argsort(-scores, kind="stable")
+            self._ordered = scores, order[: int(np.isfinite(scores).sum())]
+        return self._ordered[1]
 
     def similar_items(self, items: NDArray[np.int32], n: int) -> TopN:
         """Answer empty rows; see `Recommender.similar_items`."""

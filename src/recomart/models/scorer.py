@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 
 from recomart.models.base import BLOCK_BYTES, TopN
 from recomart.models.parallel import spread, threads
-from recomart.models.selection import top_n
+from recomart.models.selection import top_n, top_n_of_some
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,6 +75,46 @@ class Scorer(ABC, Generic[Taste]):
     ) -> NDArray[np.float32]:
         """Answer zeros: the score does not come from the history."""
         return np.zeros(csr_array(history).nnz, dtype=np.float32)
+
+
+class SparseScorer(Scorer[Taste]):
+    """A scorer that has an opinion on few items: their scores are found without looking at others.
+
+    So a list costs what the history reaches, not what the catalogue holds.
+    """
+
+    @abstractmethod
+    def some_scores_of(self, taste: Taste) -> csr_array:
+        """Score items for each row of `taste`; 0, or no entry, is no opinion."""
+
+    def scores_of(self, taste: Taste) -> NDArray[np.float32]:
+        """Score every item; see `Scorer.scores_of`."""
+        scores: NDArray[np.float32] = self.some_scores_of(taste).toarray()
+        scores[scores == 0] = -np.inf
+        return scores
+
+    def rank(
+        self,
+        taste: Any,  # noqa: ANN401 -- see `Scorer.rank`
+        seen: csr_array,
+        n: int,
+        *,
+        exclude_seen: bool,
+    ) -> TopN:
+        """Rank by score; see `Scorer.rank`."""
+        if seen.shape[0] == 1:  # serving asks for one row
+            return top_n_of_some(self.some_scores_of(taste), n, seen if exclude_seen else None)
+        top = TopN.empty(seen.shape[0], n)
+
+        def fill(block: tuple[int, int]) -> None:
+            """Fill in the lists of a block of rows."""
+            rows = slice(*block)
+            scores = self.some_scores_of(taste[rows])
+            best = top_n_of_some(scores, n, seen[rows] if exclude_seen else None)
+            top.items[rows], top.scores[rows] = best.items, best.scores
+
+        spread(fill, row_blocks(*seen.shape))
+        return top
 
 
 def row_blocks(n_rows: int, n_columns: int) -> list[tuple[int, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ from recomart.models.base import TopN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from scipy.sparse import csr_array
 
 GROUP = 32
 """Columns that share one maximum when a row's threshold is sought."""
@@ -35,6 +37,33 @@ def top_n(scores: NDArray[np.float32], n: int) -> TopN:
     kept = rank < n
     top.items[rows[kept], rank[kept]] = columns[kept]
     top.scores[rows[kept], rank[kept]] = values[kept]
+    return top
+
+
+def top_n_of_some(scores: csr_array, n: int, seen: csr_array | None = None) -> TopN:
+    """Pick the `n` best entries of each row of sparse scores; what has no entry, or 0, never.
+
+    As `top_n` would of the same scores made dense, without making them so.
+
+    seen  entries that are never picked, shape as `scores`
+    """
+    top = TopN.empty(scores.shape[0], n)
+    is_seen = np.zeros(scores.shape[1], dtype=bool)
+    for row, (start, stop) in enumerate(pairwise(scores.indptr.tolist())):
+        columns, values = scores.indices[start:stop], scores.data[start:stop]
+        kept = values != 0
+        if seen is not None:
+            held = seen.indices[seen.indptr[row] : seen.indptr[row + 1]]
+            is_seen[held] = True
+            kept &= ~is_seen[columns]
+            is_seen[held] = False
+        columns, values = columns[kept], values[kept]
+        if len(values) > n:
+            kept = values >= np.partition(values, len(values) - n)[len(values) - n]
+            columns, values = columns[kept], values[kept]
+        order = np.lexsort((columns, -values))[:n]
+        top.items[row, : len(order)] = columns[order]
+        top.scores[row, : len(order)] = values[order]
     return top
 
 

@@ -10,13 +10,15 @@ Session-based Recommendations", SIGIR 2019 (STAN).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import BaseModel, Field
+from scipy.sparse import csr_array
 
 from recomart.errors import ArtefactError, NotFittedError
-from recomart.models.scorer import one_item_histories
+from recomart.models.scorer import SparseScorer, one_item_histories
 from recomart.models.sequences import Sequences, SequenceScorer
 from recomart.vocabulary import DAY_US, MINUTE_US
 
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
-    from scipy.sparse import csr_array
     from typing_extensions import Self
 
     from recomart.models.base import TopN
@@ -68,7 +69,7 @@ class Neighbours:
     position: NDArray[np.float32]
 
 
-class SessionKNN(SequenceScorer):
+class SessionKNN(SparseScorer[Sequences], SequenceScorer):
     """``score(j) = idf(j) sum_n like(s, n) exp(-|pos_n(j) - pos_n(shared)| / distance_decay)``.
 
     ``like(s, n) = sum_{i in both} exp(-back(i) / position_decay) * age(n) / sqrt(|n|)`` over the
@@ -116,20 +117,20 @@ class SessionKNN(SequenceScorer):
         self.idf_ = idf.astype(np.float32)
         return self
 
-    def scores_of(self, taste: Sequences) -> NDArray[np.float32]:
+    def some_scores_of(self, taste: Sequences) -> csr_array:
         """Let the nearest sessions vote, row by row."""
         self._fitted()
-        scores = np.full((len(taste), self.n_items), -np.inf, dtype=np.float32)
-        for row in range(len(taste)):
-            history = taste.items[taste.starts[row] : taste.starts[row + 1]]
+        found: list[tuple[NDArray[np.int32], NDArray[np.float32]]] = []
+        for first, stop in pairwise(taste.starts.tolist()):
+            history = taste.items[first:stop]
             voters = self._neighbours(history[-self.config.last_events :])
             entries, worth = self._votes(voters)
-            items = self.session_items_[entries]
-            total = np.bincount(items, worth, minlength=self.n_items).astype(np.float32)
-            held = np.zeros(self.n_items, dtype=bool)
-            held[items] = True
-            scores[row, held] = (total * self.idf_)[held]
-        return scores
+            items, place = np.unique(self.session_items_[entries], return_inverse=True)
+            total = np.bincount(place, worth, minlength=len(items)).astype(np.float32)
+            found.append((items, total * self.idf_[items]))
+        starts = np.cumsum([0, *(len(items) for items, _ in found)])
+        items, scores = (np.concatenate(part) for part in zip(*found, strict=True))
+        return csr_array((scores, items, starts), shape=(len(taste), self.n_items))
 
     def similar_items(self, items: NDArray[np.int32], n: int) -> TopN:
         """Rank by the score after a session of that item alone; see `Recommender`."""

@@ -5,6 +5,7 @@ Writes   id maps, fitted models, the champion: everything needed to answer, in o
 Imports  models, features, lake, engines; never evaluation, pipeline
 """
 
-from recomart.ranking.champion import Champion, Recommendation
+from recomart.ranking.champion import Champion
+from recomart.ranking.lines import Recommendation
 
 __all__ = ["Champion", "Recommendation"]

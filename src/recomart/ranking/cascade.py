@@ -73,7 +73,14 @@ class Cascade:
         exclude_seen: bool,
     ) -> Ranked:
         """Order candidates for some users, a row each, as known at one moment."""
-        candidates = retrieve(
+        candidates = self.candidates(history, sequences, exclude_seen=exclude_seen)
+        return self.ordered(candidates, users, np.diff(history.indptr) == 0, knowledge)
+
+    def candidates(
+        self, history: csr_array, sequences: Sequences, *, exclude_seen: bool
+    ) -> Candidates:
+        """Let the retrievers propose, a row a history; the most agreed upon first."""
+        return retrieve(
             self.retrievers,
             history,
             sequences,
@@ -81,10 +88,18 @@ class Cascade:
             most=self.settings.candidates,
             exclude_seen=exclude_seen,
         )
+
+    def ordered(
+        self,
+        candidates: Candidates,
+        users: NDArray[np.int32],
+        is_cold: NDArray[np.bool_],
+        knowledge: Knowledge,
+    ) -> Ranked:
+        """Order candidates by the ranker; `is_cold`: which rows have no history."""
         scores = candidates.fused
         if self.ranker is not None:
             self._check(candidates, knowledge)
-            is_cold = np.diff(history.indptr) == 0
             scores = np.zeros(len(candidates.items), dtype=np.float32)
             for part in _parts(candidates):
                 some = candidates.take(part)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -17,59 +17,40 @@ from recomart.ranking.candidates import union
 from recomart.ranking.cascade import NAME as CASCADE
 from recomart.ranking.cascade import Cascade
 from recomart.ranking.confidence import Confidence
+from recomart.ranking.lines import (
+    POPULAR,
+    POPULAR_NOW,
+    SHOWN_REASONS,
+    Judge,
+    Ordered,
+    Recommendation,
+    as_lines,
+    reasons,
+)
 from recomart.ranking.online import OnlineKnowing
 from recomart.ranking.ranker import Ranker
-from recomart.ranking.segments import is_tail, segment_of
+from recomart.ranking.segments import is_tail
 from recomart.ranking.shop import Shop, did
 from recomart.settings import RankingSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from recomart.lake import Lake, Manifest
     from recomart.models.base import Recommender, TopN
+    from recomart.ranking.candidates import Candidates
     from recomart.ranking.online import ByKey
     from recomart.ranking.shop import History
     from recomart.settings import Loaded
 
 CONFIDENCE, BUNDLE = "confidence.json", "bundle"
-SHOWN_REASONS = 2
-"""History items named in a reason."""
-
-
-@dataclass(frozen=True)
-class Recommendation:
-    """One line of a list.
-
-    score       compares within the list only; it has no unit
-    confidence  of what people wanted in lists like this one, the share that stood as low or lower:
-                from 0 to 1; see `recomart.ranking.confidence`
-    recommendation_id  of the list; it leads to the model: `recomart lineage <id>`
-    """
-
-    rank: int
-    item_id: str
-    title: str
-    category_id: str | None
-    price: float | None
-    score: float | None
-    source: str
-    reason: str
-    confidence: float | None = None
-    recommendation_id: str = field(default="", compare=False)
-
-
-@dataclass(frozen=True)
-class Judge:
-    """Gives lines their confidence."""
-
-    confidence: Confidence
-    light: int
-
-    def of(self, history: History, tail: bool, rank: int) -> float:  # noqa: FBT001 -- a kind
-        """Return the confidence of an item at a rank."""
-        segment = segment_of(np.diff(history.weights.indptr), self.light)
-        return float(self.confidence.of(segment, np.array([tail]), np.array([rank]))[0])
+TRENDING = "trending"
+POOL = 300
+"""Items that a model is asked for where not all of them may be in the list."""
+NOTHING = np.empty(0, dtype=np.int64)
+NO_ITEMS = Ordered(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32), ())
 
 
 class Champion:
@@ -99,7 +80,6 @@ class Champion:
         self.cascade = cascade
         self.judge = judge
         self.bundle_model = bundle
-        self._tail = is_tail(np.bincount(shop.history.indices, minlength=len(shop.items)))
 
     @property
     def name(self) -> str:
@@ -132,7 +112,9 @@ class Champion:
             cascade = Cascade(models, ranker, told), knowing
         judge = None
         if CONFIDENCE in files:
-            judge = Judge(Confidence.from_bytes(files[CONFIDENCE]), details["light_history"])
+            tail = is_tail(np.bincount(shop.history.indices, minlength=len(shop.items)))
+            confidence = Confidence.from_bytes(files[CONFIDENCE])
+            judge = Judge(confidence, tail, details["light_history"])
         return cls(
             models,
             shop,
@@ -156,7 +138,7 @@ class Champion:
         brings an item in.
         """
         history = self.shop.of_user(user_id)
-        lines = self._answer(user_id, history, n, exclude_seen=exclude_seen)
+        lines = self.answer(user_id, history, n, exclude_seen=exclude_seen)
         return [line for line in lines if (line.confidence or 0.0) >= min_confidence]
 
     def recommend_after(self, item_ids: Sequence[str], n: int) -> list[Recommendation]:
@@ -164,8 +146,35 @@ class Champion:
 
         Items that are not known are passed over; a session of none gets what is popular now.
         """
-        history = self.shop.of_items(self._known(item_ids))
-        return self._answer("", history, n, exclude_seen=True)
+        return self.answer("", self.shop.of_items(self._known(item_ids)), n)
+
+    def answer(
+        self,
+        user_id: str,
+        history: History,
+        n: int,
+        *,
+        exclude_seen: bool = True,
+        allowed: NDArray[np.bool_] | None = None,
+        with_features: bool = True,
+    ) -> list[Recommendation]:
+        """Rank `n` items for a history; fewer only if the catalogue has fewer that are allowed.
+
+        allowed        bool, shape (n_items,): what may be in the list; None: everything
+        with_features  let the ranker order what the retrievers found; else they do, by agreement
+
+        Raises StoreUnavailableError where features are asked for and cannot be had.
+        """
+        seen = history.weights.indices if exclude_seen else NOTHING
+        most = n if allowed is None else max(n, POOL)
+        found = self._ordered(
+            user_id, history, most, exclude_seen=exclude_seen, with_features=with_features
+        )
+        found = (found if allowed is None else found.where(allowed)).first(n)
+        if len(found.items) < n:
+            found = found.filled(self._fillers(seen, allowed), n)
+        why = reasons(self.models, self.shop, history, found)
+        return self._lines(found, why, self._sure(history, found))
 
     def bundle(self, item_ids: Sequence[str], n: int) -> list[Recommendation]:
         """Rank `n` items that go with this cart: taken on one day with what is in it."""
@@ -173,25 +182,37 @@ class Champion:
         history = self.shop.of_items(cart)
         top = (self.bundle_model or self._first).recommend(history.weights, n)
         titles = " and ".join(self.shop.title(item) for item in cart[-SHOWN_REASONS:])
-        lines = self._lines(top, history, BUNDLE, lambda _: f"goes with {titles}")
-        return self._signed(self._fill(lines, n, set(cart), history))
+        filled = self._filled(_of_row(top, BUNDLE), n, cart)
+        why = [POPULAR_NOW if s == POPULAR else f"goes with {titles}" for s in filled.sources]
+        return self._lines(filled, why, self._sure(history, filled))
 
     def similar(self, item_id: str, n: int) -> list[Recommendation]:
         """Rank `n` items by their likeness to one; for an item not known: what is popular now."""
         index = self.shop.index_of(item_id)
-        nobody = self.shop.of_items([])
-        if index < 0:
-            reason = f"popular now; the item {item_id!r} is not known"
-            return self._signed(self._popular(n, reason, nobody))
-        asked = np.array([index], dtype=np.int32)
-        lists = [model.similar_items(asked, n) for model in self.models.values()]
-        found = union(tuple(self.models), lists, len(self.shop.items), n)
-        reason = f"goes with {self.shop.title(index)}"
-        lines = [
-            self._line(rank, int(item), float(score), self.name, reason)
-            for rank, (item, score) in enumerate(zip(found.items, found.fused, strict=True), 1)
-        ]
-        return self._signed(self._fill(lines, n, {index}, nobody))
+        found, why = NO_ITEMS, f"popular now; the item {item_id!r} is not known"
+        if index >= 0:
+            asked = np.array([index], dtype=np.int32)
+            lists = [model.similar_items(asked, n) for model in self.models.values()]
+            likened = union(tuple(self.models), lists, len(self.shop.items), n)
+            found = Ordered(likened.items, likened.fused, _sources(likened))
+            why = POPULAR_NOW
+        filled = self._filled(found, n, [index] if index >= 0 else [])
+        goes = f"goes with {self.shop.title(index)}" if index >= 0 else why
+        return self._lines(filled, [why if s == POPULAR else goes for s in filled.sources], None)
+
+    def popular(self, n: int) -> list[Recommendation]:
+        """Return what is popular now."""
+        found = self._filled(NO_ITEMS, n, [])
+        return self._lines(found, [POPULAR_NOW] * len(found.items), None)
+
+    def trending(self, n: int) -> list[Recommendation]:
+        """Return what is more popular than it was; what is popular now, where no model tells."""
+        found, nobody = NO_ITEMS, self.shop.of_items([]).weights
+        if TRENDING in self.models:
+            found = _of_row(self.models[TRENDING].recommend(nobody, n), TRENDING)
+        filled = self._filled(found, n, [])
+        why = [POPULAR_NOW if s == POPULAR else "trending now" for s in filled.sources]
+        return self._lines(filled, why, None)
 
     def history_of(self, user_id: str, n: int) -> list[tuple[str, str]]:
         """Return what a user did, strongest first: (what, title)."""
@@ -202,11 +223,6 @@ class Champion:
             for place in order
         ]
 
-    def _signed(self, lines: list[Recommendation]) -> list[Recommendation]:
-        """Give a list the id by which it can be asked about."""
-        signed = new_recommendation_id(self.version)
-        return [replace(line, recommendation_id=signed) for line in lines]
-
     @property
     def _first(self) -> Recommender:
         return next(iter(self.models.values()))
@@ -215,106 +231,67 @@ class Champion:
         found = (self.shop.index_of(item_id) for item_id in item_ids)
         return [index for index in found if index >= 0]
 
-    def _answer(
-        self, user_id: str, history: History, n: int, *, exclude_seen: bool
-    ) -> list[Recommendation]:
-        """Rank for a history, and fill."""
-        if history.weights.nnz == 0 and self.cascade is None:
-            reason = "popular now; nothing is known of this user yet"
-            return self._signed(self._popular(n, reason, history))
-        top = self._ranked(user_id, history, n, exclude_seen=exclude_seen)
-        lines = self._lines(top, history, self.name, lambda item: self._reason(history, item))
-        seen = set(history.weights.indices.tolist()) if exclude_seen else set()
-        return self._signed(self._fill(lines, n, seen, history))
-
-    def _ranked(self, user_id: str, history: History, n: int, *, exclude_seen: bool) -> TopN:
+    def _ordered(
+        self, user_id: str, history: History, n: int, *, exclude_seen: bool, with_features: bool
+    ) -> Ordered:
+        """Order at least `n` items by what the models think, where they think of so many."""
         if self.cascade is None:
-            return recommend_for(
+            top = recommend_for(
                 self._first, history.weights, history.sequence, n, exclude_seen=exclude_seen
             )
+            return _of_row(top, self.name)
         cascade, knowing = self.cascade
-        ranked = cascade.rank(
-            np.array([history.row], dtype=np.int32),
-            history.weights,
-            history.sequence,
-            knowing.at(user_id, history, with_seen=not exclude_seen),
-            exclude_seen=exclude_seen,
+        candidates = cascade.candidates(
+            history.weights, history.sequence, exclude_seen=exclude_seen
         )
-        return ranked.top(n)
+        if not with_features:
+            return Ordered(candidates.items, candidates.fused, _sources(candidates))
+        knowledge = knowing.at(user_id, history, with_seen=not exclude_seen)
+        user, is_cold = np.array([history.row], dtype=np.int32), np.array([not history.weights.nnz])
+        ranked = cascade.ordered(candidates, user, is_cold, knowledge)
+        return Ordered(ranked.candidates.items, ranked.scores, _sources(ranked.candidates))
+
+    def _fillers(
+        self, without: NDArray[np.integer], allowed: NDArray[np.bool_] | None
+    ) -> NDArray[np.int32]:
+        """Return what may fill a list: what is popular now, then the rest of the catalogue."""
+        order: NDArray[np.int32] = self._popular_first
+        may = np.ones(len(order), dtype=bool) if allowed is None else allowed.copy()
+        may[without] = False
+        kept: NDArray[np.int32] = order[may[order]]
+        return kept
+
+    @cached_property
+    def _popular_first(self) -> NDArray[np.int32]:
+        rest = np.ones(len(self.shop.items), dtype=bool)
+        rest[self.shop.popular] = False
+        return np.concatenate([self.shop.popular, np.flatnonzero(rest)]).astype(np.int32)
+
+    def _filled(self, found: Ordered, n: int, without: list[int]) -> Ordered:
+        """Fill up the list of a question that has no rules."""
+        fillers = self._fillers(np.array(without, dtype=np.int64), None)
+        return found.first(n).filled(fillers, n)
+
+    def _sure(self, history: History, found: Ordered) -> list[float] | None:
+        return self.judge.of(history, found.items) if self.judge else None
 
     def _lines(
-        self, top: TopN, history: History, source: str, reason: Callable[[int], str]
+        self, found: Ordered, why: Sequence[str], sure: Sequence[float] | None
     ) -> list[Recommendation]:
-        """Turn one row of a list into lines."""
-        return [
-            self._line(rank, int(item), float(score), source, reason(int(item)), history)
-            for rank, (item, score) in enumerate(zip(top.items[0], top.scores[0], strict=True), 1)
-            if item >= 0
-        ]
+        return as_lines(self.shop, found, why, sure, new_recommendation_id(self.version))
 
-    def _reason(self, history: History, item: int) -> str:
-        """Name the history items that speak most for an item."""
-        shares = np.zeros(history.weights.nnz, dtype=np.float64)
-        for model in self.models.values():
-            found = np.maximum(model.contributions(history.weights, item), 0)
-            shares += found / found.sum() if found.sum() > 0 else 0
-        if not shares.any():
-            return "popular now"
-        best = [k for k in np.argsort(-shares, kind="stable")[:SHOWN_REASONS] if shares[k] > 0]
-        told = [
-            f"{did(history.types[k])} {self.shop.title(int(history.weights.indices[k]))}"
-            for k in best
-        ]
-        return "because you " + " and ".join(told)
 
-    def _popular(
-        self, n: int, reason: str, history: History, without: Iterable[int] = ()
-    ) -> list[Recommendation]:
-        """Rank what is popular now; after it, the rest of the catalogue in its order."""
-        left_out = set(without)
-        order = [i for i in self.shop.popular.tolist() if i not in left_out]
-        if len(order) < n:
-            known = {*order, *left_out}
-            order += [i for i in range(len(self.shop.items)) if i not in known][: n - len(order)]
-        return [
-            self._line(rank, item, None, "popularity", reason, history)
-            for rank, item in enumerate(order[:n], start=1)
-        ]
+def _of_row(top: TopN, source: str) -> Ordered:
+    """Take the one row of a list."""
+    items = top.items[0]
+    kept = items >= 0
+    return Ordered(items[kept], top.scores[0][kept], [source] * int(kept.sum()))
 
-    def _fill(
-        self, lines: list[Recommendation], n: int, used: set[int], history: History
-    ) -> list[Recommendation]:
-        shown = {self.shop.index_of(line.item_id) for line in lines}
-        missing = n - len(lines)
-        more = self._popular(missing, "popular now", history, used | shown) if missing > 0 else []
-        shift = len(lines)
-        return lines + [replace(line, rank=shift + line.rank) for line in more]
 
-    def _line(
-        self,
-        rank: int,
-        item: int,
-        score: float | None,
-        source: str,
-        reason: str,
-        history: History | None = None,
-    ) -> Recommendation:
-        row = {
-            name: self.shop.items[name][item].as_py()
-            for name in ("item_id", "category_id", "price")
-        }
-        sure = None
-        if self.judge is not None and history is not None:
-            sure = self.judge.of(history, bool(self._tail[item]), rank)
-        return Recommendation(
-            rank=rank,
-            title=self.shop.title(item),
-            score=score,
-            source=source,
-            reason=reason,
-            confidence=sure,
-            **row,
-        )
+def _sources(candidates: Candidates) -> list[str]:
+    """Name for each candidate the retriever that ranked it highest."""
+    best = np.argmin(np.where(np.isnan(candidates.ranks), np.inf, candidates.ranks), axis=1)
+    return [candidates.retrievers[place] for place in best.tolist()]
 
 
 def typical_users(champion: Champion, n: int) -> Sequence[str]:

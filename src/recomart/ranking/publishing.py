@@ -52,6 +52,7 @@ def publish(bench: Workbench) -> None:
     serve = str(bench.lake.latest("evaluation").details["serve"])
     draft = bench.draft(PUBLISHED)
     facts: dict[str, JsonValue] = {"model": serve, "now_us": now_us, "n_users": data.shape[0]}
+    facts["strengths"] = dict(bench.settings.preparation.strengths)
     facts["light_history"] = bench.settings.evaluation.light_history
     _add_models(bench, draft, known, serve, facts)
     draft.add_bytes("history.npz", _history(data, known))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+from bisect import bisect_left
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from scipy.sparse import csr_array
 
@@ -16,6 +17,8 @@ from recomart.models.sequences import Sequences
 from recomart.vocabulary import ADD_TO_CART, CLICK, EVENT_TYPES, PURCHASE, VIEW
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
     from typing_extensions import Self
 
@@ -38,6 +41,23 @@ class History:
     weights: csr_array
     sequence: Sequences
     types: NDArray[np.int8]
+
+
+class Fresh(NamedTuple):
+    """Something that a user did after the model had learned.
+
+    item      place in the id map
+    kind      place in `EVENT_TYPES`
+    strength  of the interaction; negative where it takes something back
+    """
+
+    item: int
+    kind: int
+    strength: float
+    occurred_us: int
+
+
+_FRESH = np.dtype([("item", "i4"), ("kind", "i1"), ("strength", "f4"), ("occurred_us", "i8")])
 
 
 @dataclass(frozen=True)
@@ -86,23 +106,34 @@ class Shop:
 
     def of_user(self, user_id: str) -> History:
         """Return what a user did; nothing for one who is not known."""
-        row = find(self.users, user_id)
-        if row < 0:
-            return self.of_items([])
-        span = slice(self.history.indptr[row], self.history.indptr[row + 1])
-        order = np.argsort(self.last_us[span], kind="stable")
-        items = self.history.indices[span][order].astype(np.int32)
-        sequence = self._sequence(items, self.last_us[span][order])
-        return History(row, self.history[[row]], sequence, self.types[span])
+        return self.of_row(self.user_index(user_id))
+
+    def user_index(self, user_id: str) -> int:
+        """Return the place of a user in the id map, -1 for one who is not known."""
+        return find(self.users, user_id)
+
+    def of_row(self, row: int, fresh: Sequence[Fresh] = ()) -> History:
+        """Return what a user did, and what came since; -1: nothing but that.
+
+        fresh  in the order in which it happened
+        """
+        start, stop = self.history.indptr[row : row + 2].tolist() if row >= 0 else (0, 0)
+        span = slice(start, stop)
+        indices, weights = self.history.indices[span], self.history.data[span]
+        types, last_us = self.types[span], self.last_us[span]
+        order = np.argsort(last_us, kind="stable")
+        items, times = indices[order].astype(np.int32), last_us[order]
+        if fresh:
+            since = np.array(fresh, dtype=_FRESH)
+            items = np.concatenate([items, since["item"]])
+            times = np.concatenate([times, since["occurred_us"]])
+            indices, weights, types = _merged(indices, weights, types, since)
+        return History(row, self._row(indices, weights), self._sequence(items, times), types)
 
     def of_items(self, items: list[int]) -> History:
         """Return what a session did that viewed these items, the latest last."""
-        weights = np.zeros((1, len(self.items)), dtype=np.float32)
-        np.add.at(weights[0], items, 1)
-        held = csr_array(weights)
-        times = np.zeros(len(items), dtype=np.int64)
-        types = np.full(held.nnz, EVENT_TYPES.index(VIEW), dtype=np.int8)
-        return History(-1, held, self._sequence(np.array(items, dtype=np.int32), times), types)
+        view = EVENT_TYPES.index(VIEW)
+        return self.of_row(-1, [Fresh(item, view, 1.0, 0) for item in items])
 
     def title(self, item: int) -> str:
         """Return what an item is called: its title, or else its id."""
@@ -111,11 +142,39 @@ class Shop:
 
     def index_of(self, item_id: str) -> int:
         """Return the place of an item in the id map, -1 where it is not known."""
-        return find(self.items["item_id"], item_id)
+        return find(self.item_ids, item_id)
+
+    @cached_property
+    def item_ids(self) -> pa.Array:
+        """The id map of items."""
+        return self.items["item_id"].combine_chunks()
+
+    def _row(self, indices: NDArray[np.integer], weights: NDArray[np.float32]) -> csr_array:
+        starts = np.array([0, len(indices)], dtype=np.int32)
+        return csr_array((weights, indices, starts), shape=(1, len(self.items)))
 
     def _sequence(self, items: NDArray[np.int32], times: NDArray[np.int64]) -> Sequences:
         starts = np.array([0, len(items)], dtype=np.int64)
         return Sequences(items, times, starts, len(self.items))
+
+
+def _merged(
+    indices: NDArray[np.integer],
+    weights: NDArray[np.float32],
+    types: NDArray[np.int8],
+    since: NDArray[np.void],
+) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int8]]:
+    """Add what happened since: sums of strengths above 0, and what was done most strongly."""
+    both = np.concatenate([indices, since["item"]])
+    items, place = np.unique(both, return_inverse=True)
+    strengths = np.concatenate([weights, since["strength"]])
+    total = np.bincount(place, strengths, minlength=len(items)).astype(np.float32)
+    kinds = np.concatenate([types, since["kind"]])
+    strongest = np.zeros(len(items), dtype=np.int8)
+    order = np.argsort(strengths, kind="stable")
+    strongest[place[order]] = kinds[order]
+    kept = total > 0
+    return items[kept].astype(np.int32), total[kept], strongest[kept]
 
 
 def did(kind: int) -> str:
@@ -123,9 +182,10 @@ def did(kind: int) -> str:
     return DID.get(EVENT_TYPES[int(kind)], "chose")
 
 
-def find(ids: pa.Array | pa.ChunkedArray, wanted: str) -> int:
-    """Return the index of an id, -1 where it is not known."""
-    return int(pc.index(ids, pa.scalar(wanted, ids.type)).as_py())
+def find(ids: pa.Array, wanted: str) -> int:
+    """Return the index of an id in a sorted id map, -1 where it is not known."""
+    place = bisect_left(range(len(ids)), wanted, key=lambda at: ids[at].as_py())
+    return place if place < len(ids) and ids[place].as_py() == wanted else -1
 
 
 def _arrays(lake: Lake, manifest: Manifest, name: str) -> dict[str, NDArray[Any]]:

@@ -215,6 +215,38 @@ class OrchestrationSettings(Section):
     timeout_minutes: float = Field(240.0, gt=0, description="for each stage")
 
 
+class ServingSettings(Section):
+    """How the service answers."""
+
+    exclude_seen: bool = Field(True, description="leave out what the user had")
+    blocked: tuple[str, ...] = Field((), description="items that are never recommended")
+    host: str = Field("127.0.0.1", description="address to listen on; beyond loopback needs a key")
+    port: int = Field(8000, ge=0, le=65_535, description="to listen on; 0: any that is free")
+    workers: int = Field(1, ge=1, le=64, description="processes that answer")
+    threads: int = Field(2, ge=1, le=64, description="of each worker, for the engine")
+    events: str = Field("data/events.sqlite", description="the event log; as in its source")
+    keys: str = Field("data/keys.json", description="API keys, hashed: `recomart keys create`")
+    reload_s: float = Field(2.0, gt=0, description="how often to look for a new champion")
+    max_body_bytes: int = Field(1 << 20, ge=1 << 10, description="of a request, at most")
+    max_events: int = Field(1_000, ge=1, le=50_000, description="of one request, at most")
+    max_requests: int = Field(
+        128, ge=1, description="that a worker has in work or waiting; more get 503 at once"
+    )
+    max_requests_per_s: float = Field(
+        0.0, ge=0, description="of one key (or address), in each worker; more get 429; 0: no limit"
+    )
+    timeout_s: float = Field(10.0, gt=0, description="for the body of a request, and its answer")
+    kept_answers: int = Field(
+        2_000, ge=0, description="latest answers that a worker keeps for /explain"
+    )
+    cors_origins: tuple[str, ...] = Field(
+        (), description="origins whose pages may ask; empty: none"
+    )
+    shop_page: str = Field(
+        "", description="folder of static pages shown at /shop/, such as examples/shop; empty: none"
+    )
+
+
 NOT_WATCHED = (
     "*_id", "*_us", "*_code", "*.path", "*.last_item*",
     "*.days_since_*", "*.total_*", "*.distinct_*", "*.active_days", "*.interaction_count",
@@ -265,3 +297,4 @@ class Settings(Section):
     lineage: LineageSettings = LineageSettings()
     orchestration: OrchestrationSettings = OrchestrationSettings()
     retraining: RetrainingSettings = RetrainingSettings()
+    serving: ServingSettings = ServingSettings()

@@ -1,0 +1,85 @@
+"""Commands of the service: run it, and its API keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from recomart.cli.context import Context
+    from recomart.serving.security import KeyFile, Scope
+
+
+@click.command()
+@click.option("--host", help="Address to listen on; beyond loopback a key is needed.")
+@click.option("--port", type=click.IntRange(0, 65_535), help="Port to listen on; 0: any.")
+@click.option("--workers", type=click.IntRange(1, 64), help="Processes that answer.")
+@click.pass_obj
+def serve(context: Context, host: str | None, port: int | None, workers: int | None) -> None:
+    """Answer requests over HTTP until stopped; take events, and let the next list know them.
+
+    \b
+    Example:
+      recomart serve --port 8000 --workers 2
+    """
+    from recomart.serving.running import serve as run
+
+    flags = {"host": host, "port": port, "workers": workers}
+    told = [f"serving.{name}={value}" for name, value in flags.items() if value is not None]
+    context.flags += tuple(told)
+    run(context.load(), lambda url: click.echo(f"Listening on {url}", err=True))
+
+
+@click.group()
+def keys() -> None:
+    """API keys of the service, kept hashed; a running server takes changes up at once."""
+
+
+@keys.command("create")
+@click.option("--scope", required=True, type=click.Choice(["read", "write", "admin"]))
+@click.option("--name", required=True, help="Who will use it.")
+@click.pass_obj
+def create(context: Context, scope: Scope, name: str) -> None:
+    """Make a key and show it, this once: read lists, write events, or admin for everything.
+
+    \b
+    Example:
+      recomart keys create --scope read --name shopfront
+    """
+    told, key = _file(context).create(name, scope)
+    context.answer_one({"key": told, "key_id": key.key_id, "name": name, "scope": scope})
+
+
+@keys.command("list")
+@click.pass_obj
+def list_keys(context: Context) -> None:
+    """List the keys, without what is secret of them.
+
+    \b
+    Example:
+      recomart keys list
+    """
+    rows = [key.model_dump(exclude={"sha256"}) for key in _file(context).read()]
+    context.answer(rows, ("key_id", "name", "scope", "created_at"))
+
+
+@keys.command("revoke")
+@click.argument("key_id")
+@click.pass_obj
+def revoke(context: Context, key_id: str) -> None:
+    """Take a key back; whoever holds it is refused from now on.
+
+    \b
+    Example:
+      recomart keys revoke 0f3a9c1e
+    """
+    key = _file(context).revoke(key_id)
+    context.answer_one({"revoked": key.key_id, "name": key.name})
+
+
+def _file(context: Context) -> KeyFile:
+    from recomart.serving.security import KeyFile
+
+    loaded = context.load()
+    return KeyFile(loaded.path(loaded.settings.serving.keys))

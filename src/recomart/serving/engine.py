@@ -1,0 +1,122 @@
+"""The engine: answers who asks, and takes up what they do. It has never heard of HTTP."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from recomart.errors import StoreUnavailableError
+from recomart.ranking.answers import new_recommendation_id
+from recomart.ranking.champion import TRENDING
+from recomart.serving.sessions import Happened
+from recomart.serving.words import Answer
+from recomart.vocabulary import VIEW
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from recomart.ranking import Recommendation
+    from recomart.ranking.shop import Fresh
+    from recomart.serving.served import Served
+    from recomart.serving.sessions import Sessions
+    from recomart.serving.words import Asked, State
+    from recomart.settings import ServingSettings
+
+FEATURES_DOWN = "features"
+"""Named in `Answer.degraded` where the online store did not answer."""
+QUIET_S = 5.0
+"""So long after a failure the online store is not asked again."""
+
+
+class Engine:
+    """Answers in memory. `served` is replaced by one assignment; whoever answers keeps theirs."""
+
+    def __init__(self, served: Served, sessions: Sessions, settings: ServingSettings) -> None:
+        self.served = served
+        self.sessions = sessions
+        self.settings = settings
+        self._blocked = frozenset(settings.blocked)
+        self._store_failed_at = -math.inf
+
+    def recommend(self, asked: Asked) -> Answer:
+        """Rank items for a user, a session or nobody: `n` of them, if so many are allowed."""
+        served, shop = self.served, self.served.champion.shop
+        history = shop.of_row(shop.user_index(asked.user_id), self._fresh(served, asked))
+        allowed = served.allowed(asked.filters, self._blocked)
+        seen = self.settings.exclude_seen if asked.exclude_seen is None else asked.exclude_seen
+        degraded: tuple[str, ...] = ()
+        try:
+            lines = served.champion.answer(
+                asked.user_id,
+                history,
+                asked.n,
+                exclude_seen=seen,
+                allowed=allowed,
+                with_features=not self._is_store_quiet,
+            )
+        except StoreUnavailableError:
+            self._store_failed_at = time.monotonic()
+            lines = served.champion.answer(
+                asked.user_id,
+                history,
+                asked.n,
+                exclude_seen=seen,
+                allowed=allowed,
+                with_features=False,
+            )
+        if self._is_store_quiet:
+            degraded = (FEATURES_DOWN,)
+        kept = [one for one in lines if (one.confidence or 0.0) >= asked.min_confidence]
+        return _answer(served, kept, degraded)
+
+    def similar(self, item_id: str, n: int) -> Answer:
+        """Rank items by their likeness to one."""
+        served = self.served
+        return _answer(served, served.champion.similar(item_id, n))
+
+    def bundle(self, items: Sequence[str], n: int) -> Answer:
+        """Rank items that go with a cart."""
+        served = self.served
+        return _answer(served, served.champion.bundle(items, n))
+
+    def popular(self, n: int) -> Answer:
+        """Return what is popular now."""
+        served = self.served
+        return _answer(served, served.champion.popular(n))
+
+    def trending(self, n: int) -> Answer:
+        """Return what is trending; if no model tells, what is popular, and say so."""
+        served = self.served
+        missing = () if TRENDING in served.champion.models else (TRENDING,)
+        return _answer(served, served.champion.trending(n), missing)
+
+    def observe(self, happened: Iterable[tuple[str, Happened]]) -> None:
+        """Take up what visitors did: (user or session, event). Their next lists know it."""
+        self.sessions.add(happened)
+
+    @property
+    def state(self) -> State:
+        """What serves now."""
+        degraded = (FEATURES_DOWN,) if self._is_store_quiet else ()
+        return replace(self.served.state, degraded=degraded)
+
+    @property
+    def _is_store_quiet(self) -> bool:
+        return time.monotonic() - self._store_failed_at < QUIET_S
+
+    def _fresh(self, served: Served, asked: Asked) -> list[Fresh]:
+        known_us = served.state.newest_event_us
+        happened = self.sessions.of(asked.who, known_us) if asked.who else []
+        if asked.items:
+            now_us = time.time_ns() // 1_000
+            happened += [Happened(item, VIEW, now_us) for item in asked.items]
+        return served.fresh(happened)
+
+
+def _answer(
+    served: Served, lines: Sequence[Recommendation], degraded: tuple[str, ...] = ()
+) -> Answer:
+    signed = lines[0].recommendation_id if lines else new_recommendation_id(served.state.version)
+    return Answer(signed, tuple(lines), served.state.model, served.state.version, degraded)

@@ -1,0 +1,156 @@
+"""Taking events: this worker's through the event log, the other workers' from it."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from threading import Event as Flag
+from threading import Lock, Thread
+from typing import TYPE_CHECKING
+
+from recomart.errors import RecomartError, StoreUnavailableError
+from recomart.events import EventFile, EventLog, Tail
+from recomart.log import StageLog
+from recomart.serving.sessions import Happened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from recomart.events import Event
+    from recomart.events.file import Outcome
+
+    Observe = Callable[[list[tuple[str, Happened]]], None]
+
+POLL_S = 0.005
+"""How often to look for what other workers took."""
+AGAIN_S = 2.0
+"""How long after a failure to try to open the log again."""
+LOOK_BACK = 200_000
+"""Events that a worker reads again when it starts."""
+REMEMBERED = 100_000
+"""Ids of the latest events observed: each is observed once, whichever way it comes first."""
+log = StageLog("serving")
+
+
+class Intake:
+    """The event log of one worker. While it cannot be opened, everything else goes on.
+
+    observe  is told of every event once, the worker's own ones as soon as they are on the disk
+    told_lag  is told how long ago an event arrived when this worker first saw it
+    """
+
+    def __init__(
+        self, path: Path, observe: Observe, told_lag: Callable[[float], None] = lambda _: None
+    ) -> None:
+        self.path = path
+        self.trouble: str | None = None
+        self._observe = observe
+        self._told_lag = told_lag
+        self._known: OrderedDict[str, None] = OrderedDict()
+        self._lock = Lock()
+        self._log: EventLog | None = None
+        self._failed_at = -AGAIN_S
+        self._stop, self.is_caught_up = Flag(), Flag()
+        self._thread = Thread(target=self._follow, name="event-tail", daemon=True)
+
+    def start(self) -> None:
+        """Open the log, and begin to follow what all workers take."""
+        self._opened()
+        self._thread.start()
+
+    def append(self, events: Sequence[Event]) -> Future[list[Outcome]]:
+        """Take a request's events. Raises StoreUnavailableError, EventLogFullError."""
+        opened = self._opened()
+        if opened is None:
+            raise StoreUnavailableError("The event log", self.trouble or "it is not open")
+        return opened.append(events)
+
+    def observe(self, events: Sequence[Event]) -> None:
+        """Tell of events that are on the disk, those told before aside."""
+        with self._lock:
+            new = [event for event in events if event.event_id not in self._known]
+            for event in new:
+                self._known[event.event_id] = None
+            while len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+            # under the lock, so that a visitor's events stay in their order
+            self._observe([pair for event in new for pair in _happened(event)])
+
+    @property
+    def n_waiting(self) -> int:
+        """Events on their way to the disk."""
+        return self._log.n_waiting if self._log else 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether events can be taken."""
+        return self._log is not None
+
+    def note(self, error: RecomartError | None) -> None:
+        """Remember what the log said of late, for whoever asks how it is."""
+        self.trouble = error.cause if error else None
+
+    def close(self) -> None:
+        """Take no more, and write what waits."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        if self._log:
+            self._log.close()
+
+    def _opened(self) -> EventLog | None:
+        with self._lock:
+            if self._log is None and time.monotonic() - self._failed_at >= AGAIN_S:
+                try:
+                    self._log = EventLog(self.path)
+                    self.trouble = None
+                except RecomartError as error:
+                    self._failed_at = time.monotonic()
+                    self.note(error)
+                    log.error("event_log_not_opened", code=error.code, cause=error.cause)
+            return self._log
+
+    def _follow(self) -> None:
+        """Be the thread: read what the log held, then whatever comes."""
+        while not self._stop.is_set():
+            try:
+                tail = Tail(self.path, max(0, _newest(self.path) - LOOK_BACK))
+            except RecomartError:
+                self.is_caught_up.set()  # there is nothing to wait for
+                self._stop.wait(AGAIN_S)
+                continue
+            try:
+                self._follow_one(tail)
+            except RecomartError as error:
+                log.warning("event_tail_lost", code=error.code, cause=error.cause)
+                self._stop.wait(AGAIN_S)
+            finally:
+                tail.close()
+
+    def _follow_one(self, tail: Tail) -> None:
+        while not self._stop.is_set():
+            events = tail.poll()
+            if events:
+                self.observe(events)
+                if self.is_caught_up.is_set():
+                    self._told_lag(time.time() - events[0].arrived_us / 1e6)
+            else:
+                self.is_caught_up.set()
+                self._stop.wait(POLL_S)
+
+
+def _newest(path: Path) -> int:
+    file = EventFile(path)
+    try:
+        return file.newest_seq()
+    finally:
+        file.close()
+
+
+def _happened(event: Event) -> list[tuple[str, Happened]]:
+    """Tell of an event under the names that a list may be asked for: user and session."""
+    what = Happened(event.item_id, event.event_type, event.occurred_us)
+    names = {event.user_id, event.session_id or event.user_id}
+    return [(who, what) for who in names]

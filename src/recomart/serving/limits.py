@@ -1,0 +1,291 @@
+"""What stands between the network and the doors, as plain ASGI: one class for each limit."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+import anyio
+
+from recomart.errors import BusyError, RequestError
+from recomart.serving.problems import Problem
+from recomart.serving.security import Key, Keys, is_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from recomart.errors import RecomartError
+    from recomart.serving.request_metrics import Metrics
+    from recomart.serving.security import Scope as KeyScope
+    from recomart.settings import ServingSettings
+
+HEADERS = [
+    (b"cache-control", b"no-store"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+]
+NO_POLICY = b"default-src 'none'; frame-ancestors 'none'"
+SHOP_POLICY = b"default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
+OPEN = ("/health/live", "/health/ready", "/openapi.json")
+LINGER_BYTES = 256 << 20
+"""Of a body that is too large, so much is read before the connection is closed on it."""
+TOO_LARGE = b"too large"
+CALLERS = 10_000
+"""Callers whose rate is remembered."""
+
+
+async def refuse(scope: Scope, send: Send, error: RecomartError) -> None:
+    """Answer with a problem document."""
+    problem = Problem(error)
+    body = problem.body(scope.get("state", {}).get("request_id", ""))
+    headers = {**problem.headers(), "content-length": str(len(body))}
+    told = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": problem.status, "headers": told})
+    is_head = scope["method"] == "HEAD"
+    await send({"type": "http.response.body", "body": b"" if is_head else body})
+
+
+class SecurityHeaders:
+    """Adds the headers that browsers go by."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        policy = SHOP_POLICY if scope.get("path", "").startswith("/shop") else NO_POLICY
+        added = [*HEADERS, (b"content-security-policy", policy)]
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *added]
+            await send(message)
+
+        await self.app(scope, receive, with_headers)
+
+
+class Shed:
+    """Refuses at once what would have to wait too long, before it costs anything."""
+
+    def __init__(self, app: ASGIApp, settings: ServingSettings, metrics: Metrics) -> None:
+        self.app = app
+        self._most = settings.max_requests
+        self._metrics = metrics
+        self._n = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI. Whether the process lives and is ready is told in any case."""
+        if scope["type"] != "http" or scope["path"] in OPEN:
+            await self.app(scope, receive, send)
+            return
+        if self._n >= self._most:
+            cause = f"{self._n} requests are in work or wait."
+            await refuse(scope, send, BusyError(503, cause, retry_after_s=1.0))
+            return
+        self._n += 1
+        self._metrics.in_work.set(self._n)
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self._n -= 1
+            self._metrics.in_work.set(self._n)
+
+
+class Guard:
+    """Asks for an API key of the right scope, and holds each caller to a rate."""
+
+    def __init__(self, app: ASGIApp, settings: ServingSettings, keys: Keys) -> None:
+        self.app = app
+        self._keys = keys
+        self._rate = settings.max_requests_per_s
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] != "http" or _is_open(scope["path"]):
+            await self.app(scope, receive, send)
+            return
+        try:
+            caller = self._caller(scope)
+            self._hold_to_rate(caller)
+        except (RequestError, BusyError) as error:
+            await refuse(scope, send, error)
+            return
+        await self.app(scope, receive, send)
+
+    def _caller(self, scope: Scope) -> str:
+        headers = dict(scope["headers"])
+        self._keys.refresh()
+        if not self._keys.are_needed:
+            _hold_to_local_name(headers.get(b"host", b""))
+            return scope["client"][0] if scope.get("client") else ""
+        key = self._key(headers.get(b"authorization", b""))
+        needed = scope_needed(scope["method"], scope["path"])
+        if not any(key.may(one) for one in needed):
+            raise RequestError(
+                403,
+                f"The API key {key.name!r} is for {key.scope}; this wants {' or '.join(needed)}.",
+                remedy="Use a key of that scope: `recomart keys create`.",
+            )
+        scope["state"]["key"] = key.key_id
+        return key.key_id
+
+    def _key(self, header: bytes) -> Key:
+        kind, _, told = header.partition(b" ")
+        key = self._keys.find(told.strip().decode("latin-1")) if kind.lower() == b"bearer" else None
+        if key is None:
+            raise RequestError(
+                401,
+                "There is no API key that holds." if header else "This wants an API key.",
+                remedy="Send `Authorization: Bearer <key>`; see `recomart keys create`.",
+                headers={"www-authenticate": 'Bearer realm="recomart"'},
+            )
+        return key
+
+    def _hold_to_rate(self, caller: str) -> None:
+        """Take a token out of the caller's bucket, which fills while time passes."""
+        if not self._rate:
+            return
+        now, most = time.monotonic(), max(1.0, self._rate)
+        left, since = self._buckets.pop(caller, (most, now))
+        left = min(most, left + (now - since) * self._rate)
+        self._buckets[caller] = (left - 1 if left >= 1 else left, now)
+        if len(self._buckets) > CALLERS:
+            self._buckets.popitem(last=False)
+        if left < 1:
+            cause = f"More than {self._rate:g} requests a second came from one caller."
+            raise BusyError(429, cause, retry_after_s=(1 - left) / self._rate)
+
+
+class Body:
+    """Reads the body before anybody else does: counted while it comes, and in time."""
+
+    def __init__(self, app: ASGIApp, settings: ServingSettings) -> None:
+        self.app = app
+        self._most = settings.max_body_bytes
+        self._timeout_s = settings.timeout_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
+            await self.app(scope, receive, send)
+            return
+        try:
+            body = await self._read(scope, receive)
+        except RequestError as error:
+            await refuse(scope, send, error)
+            return
+        if body is not None:  # None: the client has gone
+            await self.app(scope, _replay(body, receive), send)
+
+    async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
+        told = dict(scope["headers"]).get(b"content-length", b"")
+        is_too_large = told.isdigit() and int(told[:20]) > self._most
+        if is_too_large and b"100-continue" in dict(scope["headers"]).get(b"expect", b""):
+            raise self._too_large()  # it was not sent yet
+        with anyio.move_on_after(self._timeout_s):
+            body = await _gather(receive, 0 if is_too_large else self._most)
+            if body is TOO_LARGE:
+                raise self._too_large()
+            return body
+        raise RequestError(
+            408,
+            f"The body did not come within {self._timeout_s:g} s.",
+            remedy="Send it faster.",
+            headers={"connection": "close"},
+        )
+
+    def _too_large(self) -> RequestError:
+        return RequestError(
+            413,
+            f"The body is larger than {self._most:,} bytes.",
+            remedy="Send less at once.",
+            headers={"connection": "close"},  # what is still to come is not read
+        )
+
+
+class TimeLimit:
+    """Ends what takes too long with a 503; what has begun to be answered may end."""
+
+    def __init__(self, app: ASGIApp, settings: ServingSettings) -> None:
+        self.app = app
+        self._timeout_s = settings.timeout_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        has_begun = False
+
+        async def noticed(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        with anyio.move_on_after(self._timeout_s) as limit:
+            await self.app(scope, receive, noticed)
+        if limit.cancelled_caught and not has_begun:
+            cause = f"This took longer than {self._timeout_s:g} s."
+            await refuse(scope, send, BusyError(503, cause, retry_after_s=1.0))
+
+
+async def _gather(receive: Receive, most: int) -> bytes | None:
+    """Read a body. Too large, it is read on and forgotten: cut off, many clients hear nothing."""
+    parts: list[bytes] = []
+    n, has_more = 0, True
+    while has_more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        n += len(message.get("body", b""))
+        has_more = bool(message.get("more_body")) and n <= LINGER_BYTES
+        if n <= most:
+            parts.append(message.get("body", b""))
+        else:
+            parts.clear()
+    return TOO_LARGE if n > most else b"".join(parts)
+
+
+def scope_needed(method: str, path: str) -> tuple[KeyScope, ...]:
+    """Return the scopes that open a door: any of them."""
+    if path == "/events" and method == "POST":
+        return ("write",)
+    if path.startswith(("/users/", "/explain/")):
+        return ("admin",)
+    return ("read",)
+
+
+def _is_open(path: str) -> bool:
+    return path in OPEN or path == "/shop" or path.startswith("/shop/")
+
+
+def _hold_to_local_name(host: bytes) -> None:
+    """Without keys, answer to this machine's own names: a page elsewhere may borrow another."""
+    name = host.decode("latin-1").lower()
+    name = name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
+    if not is_loopback(name):
+        raise RequestError(
+            403,
+            "Without API keys only localhost is answered to.",
+            remedy="Ask for http://127.0.0.1, or make a key: `recomart keys create`.",
+        )
+
+
+def _replay(body: bytes, receive: Receive) -> Callable[[], Awaitable[Message]]:
+    """Give the body once, and then whatever the connection has to say."""
+    is_given = False
+
+    async def again() -> Message:
+        nonlocal is_given
+        if is_given:
+            return await receive()
+        is_given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again

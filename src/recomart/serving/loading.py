@@ -1,0 +1,140 @@
+"""Which model serves: found, verified, warmed up, put in place; a bad one is left where it is."""
+
+from __future__ import annotations
+
+import time
+from threading import Event as Flag
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from recomart.errors import RecomartError
+from recomart.log import StageLog
+from recomart.ranking.aliases import PUBLISHED, champion_of, find_champion
+from recomart.serving.engine import Engine
+from recomart.serving.served import Served
+from recomart.serving.sessions import Sessions
+from recomart.serving.words import Asked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from recomart.features.online import OnlineFeatures
+    from recomart.lake import Lake, Manifest
+    from recomart.settings import ServingSettings
+
+AGAIN_S = 60.0
+"""A model that was refused may have been mended: so long after, it is tried again."""
+log = StageLog("serving")
+
+
+class Loader:
+    """Loads published models. What it refuses it remembers, so that `/health` can tell."""
+
+    def __init__(self, lake: Lake, online: OnlineFeatures, settings: ServingSettings) -> None:
+        self.lake = lake
+        self.online = online
+        self.settings = settings
+        self.refused: dict[str, tuple[float, str]] = {}
+        """Version → when, and why."""
+        self.trouble: str | None = None
+        """Why the lake could not be asked, if it could not."""
+
+    def first(self) -> Served:
+        """Load the champion; if it is bad, the newest before it that is not.
+
+        Raises DataSetNotFoundError before the first, else what is wrong with the champion.
+        """
+        champion = champion_of(self.lake)
+        wrong: Exception | None = None
+        for manifest in _from(self.lake, champion):
+            try:
+                return self.load(manifest)
+            except Exception as error:  # noqa: BLE001, PERF203 - an older one may serve
+                wrong = wrong or error
+                self._refuse(manifest, error)
+        raise wrong or AssertionError("there is a champion")
+
+    def next(self, current: str) -> Served | None:
+        """Return the champion if it is another than the current version, and can serve."""
+        try:
+            manifest = find_champion(self.lake)
+            self.trouble = None
+        except Exception as error:  # noqa: BLE001 - the one that serves goes on
+            self._say_trouble(str(error))
+            return None
+        if manifest is None or manifest.version == current or self._is_refused(manifest):
+            return None
+        try:
+            return self.load(manifest)
+        except Exception as error:  # noqa: BLE001 - as in `first`
+            self._refuse(manifest, error)
+            return None
+
+    def load(self, manifest: Manifest) -> Served:
+        """Load a model, every byte checked, and let it answer once before anybody asks."""
+        began = time.perf_counter()
+        served = Served.load(self.lake, self.online, manifest)
+        rows = served.champion.shop.users
+        known = rows[0].as_py() if len(rows) else ""
+        tried = Engine(served, Sessions(), self.settings)
+        for asked in (Asked(user_id=known), Asked()):
+            tried.recommend(asked)
+        self.refused.pop(manifest.version, None)
+        log.info(
+            "model_loaded",
+            model=served.state.model,
+            number=served.state.number,
+            version=manifest.version,
+            seconds=round(time.perf_counter() - began, 3),
+        )
+        return served
+
+    def why_refused(self) -> str | None:
+        """Say which model was refused last, and why."""
+        return next((why for _, why in reversed(self.refused.values())), None)
+
+    def _is_refused(self, manifest: Manifest) -> bool:
+        at, _ = self.refused.get(manifest.version, (-AGAIN_S, ""))
+        return time.monotonic() - at < AGAIN_S
+
+    def _refuse(self, manifest: Manifest, error: Exception) -> None:
+        cause = error.cause if isinstance(error, RecomartError) else type(error).__name__
+        why = f"published model {manifest.number}: {cause}"
+        self.refused[manifest.version] = time.monotonic(), why
+        log.error("model_refused", number=manifest.number, version=manifest.version, cause=cause)
+
+    def _say_trouble(self, cause: str) -> None:
+        if self.trouble != cause:
+            log.warning("champion_not_found_out", cause=cause)
+        self.trouble = cause
+
+
+def _from(lake: Lake, champion: Manifest) -> Iterator[Manifest]:
+    """Yield the champion, and then those before it, the newest first."""
+    yield champion
+    for manifest in lake.newest_first(PUBLISHED):
+        if manifest.number < champion.number:
+            yield manifest
+
+
+class Watcher:
+    """A thread that does something again and again until it is stopped."""
+
+    def __init__(self, name: str, every_s: float, do: Callable[[], None]) -> None:
+        self._stop = Flag()
+        self._every_s = every_s
+        self._do = do
+        self._thread = Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._every_s):
+            try:
+                self._do()
+            except Exception as error:  # noqa: BLE001, PERF203 - it watches on
+                log.error("watcher_failed", watcher=self._thread.name, error=repr(error))
+
+    def close(self) -> None:
+        """Let it come to its end."""
+        self._stop.set()
+        self._thread.join()

@@ -1,0 +1,83 @@
+"""The description of the doors: what each takes and gives, with every status."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from recomart.serving import schemas
+from recomart.serving.limits import scope_needed
+from recomart.serving.problems import MEDIA_TYPE
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from pydantic import BaseModel
+
+REF = "#/components/schemas/{model}"
+ALWAYS = (401, 403, 429, 500, 503)
+"""What any door may say that wants a key."""
+OPENLY = (500, 503)
+ADDED = (schemas.RecommendIn, schemas.BundleIn, schemas.EventIn, schemas.ProblemOut)
+"""Models that FastAPI does not see, because the doors read bodies themselves."""
+
+
+def told(
+    gives: type[BaseModel] | None,
+    *problems: int,
+    takes: type[BaseModel] | None = None,
+    many: bool = False,
+    is_open: bool = False,
+) -> dict[str, Any]:
+    """Return how a door is described: what it gives and takes, and what else it may say."""
+    responses: dict[int, Any] = {
+        status: _problem(status) for status in sorted({*problems, *(OPENLY if is_open else ALWAYS)})
+    }
+    if takes and 408 not in responses:
+        responses[408] = _problem(408)
+    if gives is None:
+        responses[200] = {"content": {"text/plain": {"schema": {"type": "string"}}}}
+    else:
+        responses[200] = {"model": gives}
+    extra = {"requestBody": _body(takes, many=many)} if takes else None
+    return {"responses": responses, "openapi_extra": extra}
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document of an application, made once."""
+    if app.openapi_schema is None:
+        found = get_openapi(title=app.title, version=app.version, routes=app.routes)
+        _, definitions = models_json_schema(
+            [(model, "validation") for model in ADDED], ref_template=REF
+        )
+        components = found.setdefault("components", {})
+        components.setdefault("schemas", {}).update(definitions["$defs"])
+        components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        _add_security(found)
+        app.openapi_schema = found
+    return app.openapi_schema
+
+
+def _add_security(document: dict[str, Any]) -> None:
+    """Say which doors want a key, and of which scope."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            if "401" in operation["responses"]:
+                operation["security"] = [{"key": []}]
+                scopes = " or ".join(scope_needed(method.upper(), path))
+                operation["description"] += f"\n\nWants a key of scope {scopes}, once there is one."
+
+
+def _problem(status: int) -> dict[str, Any]:
+    schema = {"$ref": REF.format(model="ProblemOut")}
+    return {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
+
+
+def _body(model: type[BaseModel], *, many: bool) -> dict[str, Any]:
+    schema: dict[str, Any] = {"$ref": REF.format(model=model.__name__)}
+    if many:
+        several = {"type": "array", "items": schema, "minItems": 1, "maxItems": 1_000}
+        schema = {"anyOf": [schema, several]}
+    return {"required": True, "content": {"application/json": {"schema": schema}}}

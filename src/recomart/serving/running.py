@@ -1,0 +1,144 @@
+"""Running the service: uvicorn, one process or several, until it is told to stop."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from recomart.errors import MissingExtraError, UnavailableError
+from recomart.serving.security import hold_to_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fastapi import FastAPI
+
+    from recomart.settings import Loaded
+
+WAITING = 2_048
+"""Connections that may wait to be taken."""
+STOP_S = 10
+"""How long requests in work have when the server is stopped."""
+
+
+RARELY = (10_000, 20, 50)
+"""When the garbage collector looks for cycles among young, middle-aged and old objects."""
+
+
+@dataclass(frozen=True)
+class Making:
+    """Makes the application in the process that will answer."""
+
+    loaded: Loaded
+
+    def __call__(self) -> FastAPI:
+        """Load the model and make the application."""
+        from recomart.serving.access import log_as_json
+        from recomart.serving.app import create_app
+        from recomart.serving.service import Service
+
+        log_as_json()
+        return create_app(Service(self.loaded, settle), self.loaded.settings.serving)
+
+
+def settle() -> None:
+    """Let the garbage collector pass over what is there: it stays until the next model comes.
+
+    Else it walks over all of it again and again, which took an eighth of the time of each answer.
+    """
+    gc.unfreeze()  # what the model before left behind
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*RARELY)
+
+
+def serve(loaded: Loaded, listening: Callable[[str], None]) -> None:
+    """Answer until SIGTERM or SIGINT; `listening` is told the URL.
+
+    Raises SettingsError, MissingExtraError, UnavailableError, and what loading a model raises.
+    """
+    settings = loaded.settings.serving
+    _hold_to_libraries()
+    hold_to_keys(settings.host, loaded.path(settings.keys))
+    listener = listen(settings.host, settings.port)
+    host, port = listener.getsockname()[:2]
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    with listener, tempfile.TemporaryDirectory(prefix="recomart-metrics-") as folder:
+        if settings.workers == 1:
+            run = _alone(loaded, listener)
+        else:
+            run = _together(loaded, listener, Path(folder))
+        listening(url)
+        run()
+
+
+def _alone(loaded: Loaded, listener: socket.socket) -> Callable[[], None]:
+    import uvicorn
+
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+    app = Making(loaded)()  # what is wrong with it is raised here
+    server = uvicorn.Server(uvicorn.Config(app, **OPTIONS))
+    return lambda: server.run(sockets=[listener])
+
+
+def _together(loaded: Loaded, listener: socket.socket, metrics: Path) -> Callable[[], None]:
+    import uvicorn
+    from uvicorn.supervisors import Multiprocess
+
+    from recomart.lake import open_lake
+    from recomart.ranking.aliases import champion_of
+
+    champion_of(open_lake(loaded))  # without one, no worker would come up
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)  # before the workers import it
+    config = uvicorn.Config(
+        Making(loaded), factory=True, workers=loaded.settings.serving.workers, **OPTIONS
+    )
+    return Multiprocess(config, sockets=[listener]).run
+
+
+OPTIONS: dict[str, Any] = {
+    "log_config": None,
+    "access_log": False,
+    "server_header": False,
+    "proxy_headers": False,
+    "lifespan": "on",
+    "backlog": WAITING,
+    "timeout_graceful_shutdown": STOP_S,
+    "ws": "none",
+}
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take a port. Raises UnavailableError.
+
+    The socket is said to be TCP by number: only then asyncio sends small answers at once, instead
+    of waiting 40 ms for the other side (Nagle's algorithm).
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(WAITING)
+    except OSError as error:
+        listener.close()
+        raise UnavailableError(
+            f"{host} port {port} cannot be listened on: {error.strerror}.",
+            remedy="End what listens there, or use --port with another; 0 takes any that is free.",
+        ) from error
+    listener.set_inheritable(True)  # the workers take it over
+    return listener
+
+
+def _hold_to_libraries() -> None:
+    """Raise MissingExtraError where the extra is not installed."""
+    from importlib.util import find_spec
+
+    missing = [name for name in ("fastapi", "prometheus_client", "uvicorn") if not find_spec(name)]
+    if missing:
+        raise MissingExtraError(missing[0], "serve")

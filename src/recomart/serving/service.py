@@ -1,0 +1,158 @@
+"""The service: an engine with a model that is kept current, and events that are taken."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from recomart.errors import RecomartError
+from recomart.events import EventFile
+from recomart.features.online import OnlineFeatures, open_online
+from recomart.lake import open_lake
+from recomart.serving.engine import Engine
+from recomart.serving.intake import Intake
+from recomart.serving.journal import Journal, Kept
+from recomart.serving.late_store import LateStore
+from recomart.serving.loading import Loader, Watcher
+from recomart.serving.request_metrics import Metrics
+from recomart.serving.security import Keys, is_loopback
+from recomart.serving.sessions import Sessions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from recomart.events import Event
+    from recomart.events.file import Outcome
+    from recomart.features.online import OnlineStore
+    from recomart.serving.words import Answer, Asked
+    from recomart.settings import Loaded
+
+Found = TypeVar("Found")
+CATCH_UP_S = 2.0
+"""How long a start waits until the events of the log are known."""
+
+
+class Service:
+    """What the doors of one process lead to.
+
+    settle  is called when a model is in place, before anybody waits for it
+    """
+
+    def __init__(self, loaded: Loaded, settle: Callable[[], None] = lambda: None) -> None:
+        settings = loaded.settings.serving
+        place = loaded.settings.paths.online
+        online = LateStore(lambda: open_online(place, loaded.folder))
+        self.settings = settings
+        self.folder = loaded.folder
+        self.metrics = Metrics()
+        self.online = OnlineFeatures(cast("OnlineStore", online))
+        self.loader = Loader(open_lake(loaded), self.online, settings)
+        self.engine = Engine(self.loader.first(), Sessions(), settings)
+        self.journal = Journal(settings.kept_answers)
+        keys = loaded.path(settings.keys)
+        self.keys = Keys(keys, are_needed=not is_loopback(settings.host))
+        events = loaded.path(settings.events)
+        self.intake = Intake(events, self.engine.observe, self.metrics.event_lag.observe)
+        self.started_us = time.time_ns() // 1_000
+        self.metrics.serves(self.engine.state)
+        self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="engine")
+        self._watchers: list[Watcher] = []
+        self._settle = settle
+        settle()
+
+    def start(self) -> None:
+        """Begin to take events and to look for new models."""
+        self.intake.start()
+        self.intake.is_caught_up.wait(CATCH_UP_S)
+        every_s = self.settings.reload_s
+        self._watchers = [
+            Watcher("champion", every_s, self.look_for_champion),
+            Watcher("gauges", every_s, self._set_gauges),
+        ]
+
+    def close(self) -> None:
+        """Write the events that wait, and let everything go."""
+        self.intake.close()
+        for watcher in self._watchers:
+            watcher.close()
+        self._pool.shutdown(cancel_futures=True)
+        self.online.close()
+
+    def look_for_champion(self) -> None:
+        """Put a new champion in place, if there is one that can serve."""
+        served = self.loader.next(self.engine.served.state.version)
+        if served is not None:
+            self.engine.served = served
+            self.metrics.serves(served.state)
+            self._settle()
+
+    async def aside(self, do: Callable[[], Found]) -> Found:
+        """Do something in a thread of the engine, while others are answered."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, do)
+
+    async def answer(self, ask: Callable[[], Answer], n: int) -> Answer:
+        """Ask the engine, and count what it answers."""
+        began = time.perf_counter()
+        answer = await self.aside(ask)
+        self.metrics.stage_seconds.labels("engine").observe(time.perf_counter() - began)
+        self.metrics.answered(answer, n)
+        return answer
+
+    async def recommend(self, asked: Asked) -> Answer:
+        """Answer, and keep the answer for whoever wants it explained."""
+        known_us = self.engine.served.state.newest_event_us
+        fresh = self.engine.sessions.of(asked.who, known_us) if asked.who else []
+        answer = await self.answer(lambda: self.engine.recommend(asked), asked.n)
+        if self.journal.most:
+            self.journal.add(Kept(time.time_ns() // 1_000, asked, answer, fresh))
+        return answer
+
+    async def take(self, events: Sequence[Event]) -> list[Outcome]:
+        """Take events; on return they are on the disk, and the next list knows of them."""
+        began = time.perf_counter()
+        try:
+            outcomes = await asyncio.wrap_future(self.intake.append(events))
+        except RecomartError as error:
+            self.intake.note(error)
+            self.metrics.events.labels("refused").inc(len(events))
+            raise
+        self.intake.note(None)
+        taken = zip(events, outcomes, strict=True)
+        self.intake.observe([event for event, outcome in taken if outcome == "accepted"])
+        self.metrics.stage_seconds.labels("event_log").observe(time.perf_counter() - began)
+        n_accepted = outcomes.count("accepted")
+        self.metrics.events.labels("accepted").inc(n_accepted)
+        self.metrics.events.labels("duplicate").inc(len(events) - n_accepted)
+        return outcomes
+
+    def events_of(self, user_id: str) -> list[Event]:
+        """Return what the event log holds of a user. Raises StoreUnavailableError."""
+        return self._with_log(lambda file: file.of_user(user_id))
+
+    def forget_events_of(self, user_id: str) -> int:
+        """Take a user's events out of the event log. Raises StoreUnavailableError."""
+        return self._with_log(lambda file: file.forget_user(user_id))
+
+    def troubles(self) -> list[str]:
+        """Say what is out of order."""
+        parts = [f"degraded: {part}" for part in self.engine.state.degraded]
+        found = (self.intake.trouble, self.loader.trouble, self.loader.why_refused())
+        return [*parts, *(one for one in (*found, self.keys.trouble) if one)]
+
+    def freshness_s(self) -> float:
+        """Return now minus the newest event that the model knows, in seconds."""
+        return time.time() - self.engine.served.state.newest_event_us / 1e6
+
+    def _with_log(self, do: Callable[[EventFile], Found]) -> Found:
+        file = EventFile(self.intake.path)
+        try:
+            return do(file)
+        finally:
+            file.close()
+
+    def _set_gauges(self) -> None:
+        self.metrics.queue.set(self.intake.n_waiting)
+        self.metrics.freshness.set(self.freshness_s())
+        self.metrics.is_refused.set(bool(self.loader.refused))

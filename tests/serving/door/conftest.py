@@ -1,0 +1,132 @@
+"""A small trained shop, and servers over copies of it, on loopback."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import httpx
+import pytest
+import uvicorn
+
+from recomart.pipeline import run
+from recomart.serving.app import create_app
+from recomart.serving.running import listen
+from recomart.serving.service import Service
+from recomart.settings import load_settings
+from recomart.sources.catalogue_server import serve_catalogue
+from recomart.sources.generator import ShopSpec, generate_shop
+
+SETTINGS = """\
+project: Small shop
+sources:
+  events: {kind: csv, path: shop/events/*.csv}
+  categories: {kind: csv, holds: categories, path: shop/categories.csv}
+  catalogue: {kind: rest, url: %s}
+engine: {threads: 2, memory_limit: 1GiB}
+models:
+  train: [popularity, trending, cooccurrence]
+  serve: cooccurrence
+ranking: {retrievers: [cooccurrence, popularity], trees: 5, losses: [QueryRMSE]}
+evaluation: {test_days: 3, relevant: [add_to_cart, purchase], bootstrap: 100}
+tracking: {is_on: false}
+serving: {reload_s: 0.1}
+"""
+
+
+@dataclass
+class Door:
+    """A server that runs, how to ask it, and what is behind it."""
+
+    http: httpx.Client
+    service: Service
+    url: str
+
+    def event(self, **fields):
+        known = self.service.engine.served.champion.shop.items["item_id"][0].as_py()
+        now = time.time()
+        return {
+            "user_id": "ann",
+            "item_id": known,
+            "event_type": "view",
+            "timestamp": now,
+            **fields,
+        }
+
+    def until(self, is_so):
+        end = time.monotonic() + 10
+        while not (found := is_so()):
+            assert time.monotonic() < end, "it did not come about within 10 s"
+            time.sleep(0.02)
+        return found
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    spec = ShopSpec(n_users=60, n_items=40, n_events=2_000, days=10, dirt=0.0)
+    made = generate_shop(folder / "shop", spec)
+    with serve_catalogue(json.loads(made.products.read_text(encoding="utf-8"))) as server:
+        (folder / "recomart.yaml").write_text(SETTINGS % server.url, encoding="utf-8")
+        run(load_settings(folder, environment={}))
+    return folder
+
+
+@pytest.fixture
+def shop(trained, tmp_path):
+    """A copy of the trained shop that may be spoilt."""
+    return shutil.copytree(trained, tmp_path / "copy")
+
+
+def publish(folder, serve="popularity"):
+    """Publish another model over the same data."""
+    flags = {("models", "serve"): serve}
+    run(load_settings(folder, environment={}, flags=flags), ["evaluate", "publish"])
+
+
+@contextmanager
+def opened(folder, more=None, **serving):
+    """Serve a shop until the block ends."""
+    flags = {("serving", name): value for name, value in serving.items()} | (more or {})
+    loaded = load_settings(folder, environment={}, flags=flags)
+    service = Service(loaded)
+    app = create_app(service, loaded.settings.serving)
+    listener = listen("127.0.0.1", 0)
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    try:
+        with httpx.Client(base_url=url, timeout=20) as http:
+            door = Door(http, service, url)
+            door.until(lambda: server.started)
+            yield door
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
+
+
+@pytest.fixture(scope="session")
+def door(trained, tmp_path_factory):
+    """A server that all tests share which spoil nothing."""
+    folder = shutil.copytree(trained, tmp_path_factory.mktemp("shared") / "copy")
+    with opened(folder) as shared:
+        yield shared
+
+
+def problem(answer, status):
+    """Hold an answer to a problem document of a status, and return it."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    told = answer.json()
+    assert told["status"] == status
+    assert told["code"].startswith("RM-")
+    assert told["detail"]
+    assert told["remedy"]
+    assert told["request_id"] == answer.headers["x-request-id"]
+    return told
