@@ -46,8 +46,19 @@ def pandas_allowed():
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    # once imported, pandas is there for everybody: who needs it comes last
-    items.sort(key=lambda item: "pandas_allowed" in item.fixturenames)
+    # once imported, pandas is there for everybody: files with tests that need it come last, of
+    # them Spark's first, which take longest
+    with_pandas = {item.path for item in items if _wants_pandas(item)}
+
+    def place(item):
+        is_spark = item.path.parent.name == "engines"
+        return item.path in with_pandas, not is_spark, _wants_pandas(item)
+
+    items.sort(key=place)
+
+
+def _wants_pandas(item):
+    return "pandas_allowed" in item.fixturenames
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ models        learn from interactions; rank for a history
 evaluation    how good is it, and against what
 monitoring    has it changed; does it still do as well
 pipeline      the stages in order; skip what is done; retrain where needed
+serving       answers in milliseconds, changed by the event of a moment ago
 cli           the commands
 
 They stand on `lake` (keeps data sets), `engines` (computes tables), `pages` (HTML and figures),

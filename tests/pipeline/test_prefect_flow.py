@@ -31,8 +31,6 @@ from recomart.settings import load_settings
 from tests.pipeline.conftest import SETTINGS
 from tests.servers import PATIENCE_S, free_port
 
-# one server, some twenty seconds: on one worker
-pytestmark = pytest.mark.xdist_group("prefect")
 ROOT = Path(__file__).parents[2]
 DATA = ["ingest", "validate", "quality_report", "prepare"]
 
