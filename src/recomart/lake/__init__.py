@@ -8,6 +8,7 @@ A version of a data set is a manifest and the immutable files it names.
 """
 
 from recomart.lake.draft import Draft
+from recomart.lake.files import replace_file
 from recomart.lake.lake import Lake, folder_of, sha256_of
 from recomart.lake.lineage import Lineage, Node, Versions, ancestry, descent
 from recomart.lake.manifest import FileEntry, Making, Manifest, Parent, hash_of
@@ -36,5 +37,6 @@ __all__ = [
     "folder_of",
     "hash_of",
     "open_lake",
+    "replace_file",
     "sha256_of",
 ]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
-from recomart.lake import open_lake
+from recomart.lake import open_lake, replace_file
 from recomart.pipeline.runs import Runs
 from recomart.vocabulary import LAYERS
 
@@ -48,11 +47,11 @@ def publish_reports(loaded: Loaded) -> list[Path]:
         for name in names:
             if name in there:
                 [path] = lake.paths([there[name]])
-                written.append(_replace(folder / name, path.read_bytes()))
+                written.append(replace_file(folder / name, path.read_bytes()))
     pages = [path for path in written if path.suffix == ".html"]
     if pages:
-        pages.append(_replace(folder / "lineage.html", _lineage(loaded, lake).encode()))
-        pages.insert(0, _replace(folder / "index.html", _index(loaded, pages).encode()))
+        pages.append(replace_file(folder / "lineage.html", _lineage(loaded, lake).encode()))
+        pages.insert(0, replace_file(folder / "index.html", _index(loaded, pages).encode()))
     return pages
 
 
@@ -72,14 +71,6 @@ def _index(loaded: Loaded, pages: list[Path]) -> str:
     columns = ("layer", "name", "rows", "files", "version", "made_at")
     page.table(columns, [[row[c] for c in columns] for row in data_sets(loaded)])
     return page.html()
-
-
-def _replace(target: Path, data: bytes) -> Path:
-    """Write aside and move into place, so that no reader sees half a page."""
-    aside = target.with_name(f".{uuid4().hex}.partial")
-    aside.write_bytes(data)
-    aside.replace(target)
-    return target
 
 
 def data_sets(loaded: Loaded) -> list[dict[str, Any]]:

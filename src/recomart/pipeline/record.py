@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import platform
 import subprocess
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, Field
 
 import recomart
+from recomart.pipeline.stages import version_of
 from recomart.settings.places import without_secrets
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def note_circumstances(record: RunRecord, loaded: Loaded) -> None:
         "recomart": recomart.__version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        **{name: found for name in LIBRARIES if (found := _version_of(name))},
+        **{name: found for name in LIBRARIES if (found := version_of(name))},
     }
     record.git = {
         "shop": commit_of(loaded.folder),
@@ -131,10 +131,3 @@ def git(folder: Path, *words: str) -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.strip()
-
-
-def _version_of(library: str) -> str:
-    try:
-        return version(library)
-    except PackageNotFoundError:
-        return ""

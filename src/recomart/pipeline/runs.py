@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from pydantic import ValidationError
 
 from recomart.errors import IntegrityError, NotFoundError, RecomartError
+from recomart.lake import replace_file
 from recomart.log import StageLog
 from recomart.pipeline.record import RunRecord
 
@@ -73,12 +73,8 @@ class Runs:
     def save(self, record: RunRecord) -> None:
         """Write the record as it stands, beside the logs, in one step."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        aside = self.folder / f".{uuid4().hex}.partial"
-        try:
-            aside.write_text(record.model_dump_json(indent=1), encoding="utf-8")
-            aside.replace(self.folder / f"{record.run_id}.json")
-        finally:
-            aside.unlink(missing_ok=True)  # what a full disk left
+        body = record.model_dump_json(indent=1).encode()
+        replace_file(self.folder / f"{record.run_id}.json", body)
 
     def end(self, record: RunRecord) -> None:
         """Keep the record of a run that ended, in the lake, too."""

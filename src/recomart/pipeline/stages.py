@@ -63,7 +63,7 @@ class Stage:
         """Return a hash of the code that decides its result: its room, and those it uses."""
         room = self.function.partition(":")[0].split(".")[1]
         rooms = (room, "engines", "vocabulary", *self.uses)
-        versions = [_version_of(library) for library in self.libraries]
+        versions = [version_of(library) for library in self.libraries]
         return hash_of(__version__, *(_code_of(name) for name in rooms), *versions)
 
     def settings_hash(self, settings: Settings) -> str:
@@ -269,7 +269,8 @@ def _views(settings: Settings) -> list[str]:
     return [dataset_of_view(name, version) for name, version in (*ours, *declared)]
 
 
-def _version_of(library: str) -> str:
+def version_of(library: str) -> str:
+    """Return the version of an installed library, empty where it is not installed."""
     try:
         return version(library)
     except PackageNotFoundError:

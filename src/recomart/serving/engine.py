@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from recomart.errors import StoreUnavailableError
@@ -46,30 +47,21 @@ class Engine:
         history = shop.of_row(shop.user_index(asked.user_id), self._fresh(served, asked))
         allowed = served.allowed(asked.filters, self._blocked)
         seen = self.settings.exclude_seen if asked.exclude_seen is None else asked.exclude_seen
-        degraded: tuple[str, ...] = ()
+        answer = partial(
+            served.champion.answer,
+            asked.user_id,
+            history,
+            asked.n,
+            exclude_seen=seen,
+            allowed=allowed,
+        )
         try:
-            lines = served.champion.answer(
-                asked.user_id,
-                history,
-                asked.n,
-                exclude_seen=seen,
-                allowed=allowed,
-                with_features=not self._is_store_quiet,
-            )
+            lines = answer(with_features=not self._is_store_quiet)
         except StoreUnavailableError:
             self._store_failed_at = time.monotonic()
-            lines = served.champion.answer(
-                asked.user_id,
-                history,
-                asked.n,
-                exclude_seen=seen,
-                allowed=allowed,
-                with_features=False,
-            )
-        if self._is_store_quiet:
-            degraded = (FEATURES_DOWN,)
+            lines = answer(with_features=False)
         kept = [one for one in lines if (one.confidence or 0.0) >= asked.min_confidence]
-        return _answer(served, kept, degraded)
+        return _answer(served, kept, self._degraded)
 
     def similar(self, item_id: str, n: int) -> Answer:
         """Rank items by their likeness to one."""
@@ -99,8 +91,11 @@ class Engine:
     @property
     def state(self) -> State:
         """What serves now."""
-        degraded = (FEATURES_DOWN,) if self._is_store_quiet else ()
-        return replace(self.served.state, degraded=degraded)
+        return replace(self.served.state, degraded=self._degraded)
+
+    @property
+    def _degraded(self) -> tuple[str, ...]:
+        return (FEATURES_DOWN,) if self._is_store_quiet else ()
 
     @property
     def _is_store_quiet(self) -> bool:
