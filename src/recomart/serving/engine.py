@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from recomart.errors import StoreUnavailableError
 from recomart.ranking.answers import new_recommendation_id
-from recomart.ranking.champion import TRENDING
+from recomart.ranking.lines import TRENDING
 from recomart.serving.sessions import Happened
 from recomart.serving.words import Answer
 from recomart.vocabulary import VIEW
