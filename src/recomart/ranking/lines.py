@@ -68,10 +68,12 @@ class Ordered:
 
     def where(self, allowed: NDArray[np.bool_]) -> Ordered:
         """Leave out the items that are not allowed; `allowed`: shape (n_items,)."""
-        kept = np.flatnonzero(allowed[self.items])
-        return Ordered(
-            self.items[kept], self.scores[kept], [self.sources[k] for k in kept.tolist()]
-        )
+        return self.take(np.flatnonzero(allowed[self.items]))
+
+    def take(self, places: NDArray[np.integer]) -> Ordered:
+        """Return the items at these places, in their order."""
+        sources = [self.sources[place] for place in places.tolist()]
+        return Ordered(self.items[places], self.scores[places], sources)
 
     def first(self, n: int) -> Ordered:
         """Return the first `n`."""
@@ -115,8 +117,9 @@ def reasons(
     models: Mapping[str, Recommender], shop: Shop, history: History, found: Ordered
 ) -> list[str]:
     """Say of each item what in the history speaks for it most; "popular now" where nothing does."""
-    latest = history.sequence.items[-LOOKED_AT:].tolist()
-    held = np.array(list(dict.fromkeys(latest)), dtype=np.int32)  # each is named once
+    kinds = dict(zip(history.weights.indices.tolist(), history.types.tolist(), strict=True))
+    latest = dict.fromkeys(history.sequence.items[-LOOKED_AT:].tolist())  # each is named once
+    held = np.array([item for item in latest if item in kinds], dtype=np.int32)  # not taken back
     shares = np.zeros((len(held), len(found.items)), dtype=np.float32)
     linked = [model for model in models.values() if isinstance(model, ItemToItem)]
     for model in linked:
@@ -124,7 +127,6 @@ def reasons(
         shares += links / np.maximum(links.sum(axis=0), np.float32(1e-30))
     if not linked and len(models) and len(held):
         shares = _contributions(next(iter(models.values())), history, held, found.items)
-    kinds = dict(zip(history.weights.indices.tolist(), history.types.tolist(), strict=True))
     return [_reason(shop, held, kinds, shares[:, k]) for k in range(len(found.items))]
 
 
