@@ -31,6 +31,7 @@ from recomart.ranking.lines import (
 )
 from recomart.ranking.online import OnlineKnowing
 from recomart.ranking.ranker import Ranker
+from recomart.ranking.rules import ANYTHING
 from recomart.ranking.segments import is_tail
 from recomart.ranking.shop import Shop, did
 from recomart.settings import RankingSettings
@@ -44,12 +45,11 @@ if TYPE_CHECKING:
     from recomart.models.base import Recommender
     from recomart.ranking.candidates import Candidates
     from recomart.ranking.online import ByKey
+    from recomart.ranking.rules import Rules
     from recomart.ranking.shop import History
     from recomart.settings import Loaded
 
 CONFIDENCE, BUNDLE = "confidence.json", "bundle"
-POOL = 300
-"""Items that a model is asked for where not all of them may be in the list."""
 NOTHING = np.empty(0, dtype=np.int64)
 NO_ITEMS = Ordered.by_one(
     Ranking(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32)), POPULAR
@@ -158,64 +158,66 @@ class Champion:
         n: int,
         *,
         exclude_seen: bool = True,
-        allowed: NDArray[np.bool_] | None = None,
+        rules: Rules = ANYTHING,
         with_features: bool = True,
     ) -> list[Recommendation]:
         """Rank `n` items for a history; fewer only if the catalogue has fewer that are allowed.
 
-        allowed        bool, shape (n_items,): what may be in the list; None: everything
+        rules          of this list
         with_features  let the ranker order what the retrievers found; else they do, by agreement
 
         Raises StoreUnavailableError where features are asked for and cannot be had.
         """
         seen = history.visitor.items if exclude_seen else NOTHING
-        most = n if allowed is None else max(n, POOL)
+        most = rules.wanted(n)
         found = self._ordered(
             user_id, history, most, exclude_seen=exclude_seen, with_features=with_features
         )
-        found = (found if allowed is None else found.where(allowed)).first(n)
-        if len(found.items) < n:
-            found = found.filled(self._fillers(seen, allowed), n)
+        found = rules.first(found, lambda: self._fillers(seen, rules.allowed), n)
         why = reasons(self.models, self.shop, history, found)
         return self._lines(found, why, self._sure(history, found))
 
-    def bundle(self, item_ids: Sequence[str], n: int) -> list[Recommendation]:
+    def bundle(
+        self, item_ids: Sequence[str], n: int, rules: Rules = ANYTHING
+    ) -> list[Recommendation]:
         """Rank `n` items that go with this cart: taken on one day with what is in it."""
         cart = self._known(item_ids)
         history = self.shop.of_items(cart)
         model = self.bundle_model or self._first
-        found = Ordered.by_one(recommend_to(model, history.visitor, n, exclude_seen=True), BUNDLE)
+        ranking = recommend_to(model, history.visitor, rules.wanted(n), exclude_seen=True)
+        found = Ordered.by_one(ranking, BUNDLE)
         titles = " and ".join(self.shop.title(item) for item in cart[-SHOWN_REASONS:])
-        filled = self._filled(found, n, cart)
+        filled = self._filled(found, n, cart, rules)
         why = [POPULAR_NOW if s == POPULAR else f"goes with {titles}" for s in filled.sources]
         return self._lines(filled, why, self._sure(history, filled))
 
-    def similar(self, item_id: str, n: int) -> list[Recommendation]:
+    def similar(self, item_id: str, n: int, rules: Rules = ANYTHING) -> list[Recommendation]:
         """Rank `n` items by their likeness to one; for an item not known: what is popular now."""
         index = self.shop.index_of(item_id)
         found, why = NO_ITEMS, f"popular now; the item {item_id!r} is not known"
         if index >= 0:
             asked = np.array([index], dtype=np.int32)
-            lists = [model.similar_items(asked, n) for model in self.models.values()]
-            likened = union(tuple(self.models), lists, len(self.shop.items), n)
+            most = rules.wanted(n)
+            lists = [model.similar_items(asked, most) for model in self.models.values()]
+            likened = union(tuple(self.models), lists, len(self.shop.items), most)
             found = _of_candidates(likened, likened.fused)
             why = POPULAR_NOW
-        filled = self._filled(found, n, [index] if index >= 0 else [])
+        filled = self._filled(found, n, [index] if index >= 0 else [], rules)
         goes = f"goes with {self.shop.title(index)}" if index >= 0 else why
         return self._lines(filled, [why if s == POPULAR else goes for s in filled.sources], None)
 
-    def popular(self, n: int) -> list[Recommendation]:
+    def popular(self, n: int, rules: Rules = ANYTHING) -> list[Recommendation]:
         """Return what is popular now."""
-        found = self._filled(NO_ITEMS, n, [])
+        found = self._filled(NO_ITEMS, n, [], rules)
         return self._lines(found, [POPULAR_NOW] * len(found.items), None)
 
-    def trending(self, n: int) -> list[Recommendation]:
+    def trending(self, n: int, rules: Rules = ANYTHING) -> list[Recommendation]:
         """Return what is more popular than it was; what is popular now, where no model tells."""
         found, nobody = NO_ITEMS, self.shop.of_items([]).visitor
         if TRENDING in self.models:
-            ranking = recommend_to(self.models[TRENDING], nobody, n, exclude_seen=False)
+            ranking = recommend_to(self.models[TRENDING], nobody, rules.wanted(n), exclude_seen=False)
             found = Ordered.by_one(ranking, TRENDING)
-        filled = self._filled(found, n, [])
+        filled = self._filled(found, n, [], rules)
         why = [POPULAR_NOW if s == POPULAR else "trending now" for s in filled.sources]
         return self._lines(filled, why, None)
 
@@ -269,10 +271,10 @@ class Champion:
         rest[self.shop.popular] = False
         return np.concatenate([self.shop.popular, np.flatnonzero(rest)]).astype(np.int32)
 
-    def _filled(self, found: Ordered, n: int, without: list[int]) -> Ordered:
-        """Fill up the list of a question that has no rules."""
-        fillers = self._fillers(np.array(without, dtype=np.int64), None)
-        return found.first(n).filled(fillers, n)
+    def _filled(self, found: Ordered, n: int, without: list[int], rules: Rules) -> Ordered:
+        """Take the first `n`, filled up with what is popular, but not these."""
+        out = np.array(without, dtype=np.int64)
+        return rules.first(found, lambda: self._fillers(out, rules.allowed), n)
 
     def _sure(self, history: History, found: Ordered) -> list[float] | None:
         return self.judge.of(history, found.items) if self.judge else None

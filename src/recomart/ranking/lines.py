@@ -133,14 +133,14 @@ def reasons(
     models: Mapping[str, Recommender], shop: Shop, history: History, found: Ordered
 ) -> list[str]:
     """Say of each item what in the history speaks for it most; "popular now" where nothing does."""
-    latest = history.visitor.latest[-LOOKED_AT:].tolist()
-    held = np.array(list(dict.fromkeys(latest)), dtype=np.int32)  # each is named once
+    kinds = dict(zip(history.visitor.items.tolist(), history.types.tolist(), strict=True))
+    latest = dict.fromkeys(history.visitor.latest[-LOOKED_AT:].tolist())  # each is named once
+    held = np.array([item for item in latest if item in kinds], dtype=np.int32)  # not taken back
     if not len(held):
         return [POPULAR_NOW] * len(found.items)
     shares = _shares(models, history, held, found)
     best = np.argsort(-shares, axis=0, kind="stable")[:SHOWN_REASONS]
     worth = np.take_along_axis(shares, best, axis=0) > 0
-    kinds = dict(zip(history.visitor.items.tolist(), history.types.tolist(), strict=True))
     told = [f"{did(kinds[item])} {shop.title(item)}" for item in held.tolist()]
     return [
         _reason([told[k] for k, is_one in zip(column, there, strict=True) if is_one])

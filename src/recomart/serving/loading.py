@@ -73,7 +73,7 @@ class Loader:
     def load(self, manifest: Manifest) -> Served:
         """Load a model, every byte checked, and let it answer once before anybody asks."""
         began = time.perf_counter()
-        served = Served.load(self.lake, self.online, manifest)
+        served = Served.load(self.lake, self.online, manifest, self.settings)
         rows = served.champion.shop.users
         known = rows[0].as_py() if len(rows) else ""
         tried = Engine(served, Sessions(), self.settings)

@@ -58,6 +58,7 @@ def _filters_of(given: FiltersIn) -> Filters:
         max_price=given.max_price,
         only_available=given.only_available,
         exclude=frozenset(given.exclude),
+        max_per_category=given.max_per_category,
     )
 
 
@@ -162,6 +163,7 @@ def explained(kept: Kept, served: Served) -> dict[str, Any]:
             "exclude_seen": asked.exclude_seen,
             "min_confidence": asked.min_confidence,
         },
+        "acted": answer.acted,
         "fresh": did(kept.fresh),
         "history": known_to_model(served.champion.shop, asked.user_id) if is_same else None,
         "degraded_parts": answer.degraded,

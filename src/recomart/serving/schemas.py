@@ -41,6 +41,11 @@ class FiltersIn(Taken):
     max_price: Price | None = None
     only_available: bool = Field(True, description="leave out what is known not to be available")
     exclude: Names = Field(default_factory=list, description="items that may not be in it")
+    max_per_category: Number | None = Field(
+        None,
+        description="items of one category before others take their turn; null: as "
+        "`serving.max_per_category` says",
+    )
 
     @model_validator(mode="after")
     def _ends(self) -> Self:
@@ -278,7 +283,12 @@ class Explained(Given):
     model_version: str
     is_still_serving: bool
     asked: dict[str, Any]
-    rules: dict[str, Any] = Field(description="what kept items out")
+    rules: dict[str, Any] = Field(description="what was asked for")
+    acted: dict[str, int] = Field(
+        description="by rule: how many candidates it kept out, or put last; rules that did "
+        "nothing are not there",
+        examples=[{"seen": 3, "unavailable": 12, "near_duplicate": 2}],
+    )
     fresh: list[Did] = Field(description="events taken since the model learned, as they were then")
     history: list[Did] | None = Field(
         description="what the model knows of the user; null where another model serves by now"
