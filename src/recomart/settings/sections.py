@@ -215,6 +215,17 @@ class OrchestrationSettings(Section):
     timeout_minutes: float = Field(240.0, gt=0, description="for each stage")
 
 
+class ShadowSettings(Section):
+    """A challenger that answers unseen, to be compared with the champion."""
+
+    share: float = Field(0.0, ge=0, le=1, description="of the lists for somebody; 0: none")
+    model: int | None = Field(
+        None,
+        ge=1,
+        description="number of a published model; null: the newest, if held back",
+    )
+
+
 class ServingSettings(Section):
     """How the service answers."""
 
@@ -237,7 +248,11 @@ class ServingSettings(Section):
     )
     timeout_s: float = Field(10.0, gt=0, description="for the body of a request, and its answer")
     kept_answers: int = Field(
-        2_000, ge=0, description="latest answers that a worker keeps for /explain"
+        2_000, ge=0, description="latest answers kept for /explain, of all workers together"
+    )
+    shadow: ShadowSettings = ShadowSettings()
+    otlp: str = Field(
+        "", description="OTLP/HTTP endpoint for traces, http://host:4318/v1/traces; empty: none"
     )
     cors_origins: tuple[str, ...] = Field(
         (), description="origins whose pages may ask; empty: none"
