@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from recomart.errors import RecomartError
+from recomart.errors import MissingExtraError, RecomartError
 from recomart.events import EventFile
 from recomart.features.online import OnlineFeatures, open_online
 from recomart.lake import open_lake
@@ -24,11 +25,12 @@ from recomart.serving.sessions import Sessions
 from recomart.serving.shadow import Shadow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from recomart.events import Event
     from recomart.events.file import Outcome
     from recomart.features.online import OnlineStore
+    from recomart.serving.traces import Traces
     from recomart.serving.words import Answer, Asked
     from recomart.settings import Loaded
 
@@ -63,6 +65,9 @@ class Service:
         beside = events.with_name(f"{events.stem}-workers.sqlite")
         self.journal = Journal(beside, settings.kept_answers, self.intake.forget)
         self.shadow = Shadow(self.loader, self.engine.sessions, settings, self.metrics)
+        self.traces = _open_traces(settings.otlp)
+        if self.traces:
+            self.traces.follow(self.engine.served)
         self.started_us = time.time_ns() // 1_000
         self.metrics.serves(self.engine.state)
         self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="engine")
@@ -92,11 +97,15 @@ class Service:
             watcher.close()
         self._pool.shutdown(cancel_futures=True)
         self.online.close()
+        if self.traces:
+            self.traces.close()
 
     def look_for_champion(self) -> None:
         """Put a new champion in place, if there is one that can serve."""
         served = self.loader.next(self.engine.served.state.version)
         if served is not None:
+            if self.traces:
+                self.traces.follow(served)
             self.engine.served = served
             self.metrics.serves(served.state)
             self._settle()
@@ -111,9 +120,8 @@ class Service:
 
     async def answer(self, ask: Callable[[], Answer], n: int) -> Answer:
         """Ask the engine, and count what it answers."""
-        began = time.perf_counter()
-        answer = await self.aside(ask)
-        self.metrics.stage_seconds.labels("engine").observe(time.perf_counter() - began)
+        with self._stage("engine"):
+            answer = await self.aside(self.traces.carried(ask) if self.traces else ask)
         self.metrics.answered(answer, n)
         return answer
 
@@ -130,7 +138,14 @@ class Service:
 
     async def take(self, events: Sequence[Event]) -> list[Outcome]:
         """Take events; on return they are on the disk, and the next list knows of them."""
-        began = time.perf_counter()
+        with self._stage("event_log"):
+            outcomes = await self._append(events)
+        n_accepted = outcomes.count("accepted")
+        self.metrics.events.labels("accepted").inc(n_accepted)
+        self.metrics.events.labels("duplicate").inc(len(events) - n_accepted)
+        return outcomes
+
+    async def _append(self, events: Sequence[Event]) -> list[Outcome]:
         try:
             outcomes = await asyncio.wrap_future(self.intake.append(events))
         except RecomartError as error:
@@ -140,11 +155,15 @@ class Service:
         self.intake.note(None)
         taken = zip(events, outcomes, strict=True)
         self.intake.observe([event for event, outcome in taken if outcome == "accepted"])
-        self.metrics.stage_seconds.labels("event_log").observe(time.perf_counter() - began)
-        n_accepted = outcomes.count("accepted")
-        self.metrics.events.labels("accepted").inc(n_accepted)
-        self.metrics.events.labels("duplicate").inc(len(events) - n_accepted)
         return outcomes
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        """Measure a stage that comes to its end."""
+        began = time.perf_counter()
+        with self.traces.stage(name) if self.traces else nullcontext():
+            yield
+        self.metrics.stage_seconds.labels(name).observe(time.perf_counter() - began)
 
     def events_of(self, user_id: str) -> list[Event]:
         """Return what the event log holds of a user. Raises StoreUnavailableError."""
@@ -181,13 +200,9 @@ class Service:
     def troubles(self) -> list[str]:
         """Say what is out of order."""
         parts = [f"degraded: {part}" for part in self.engine.state.degraded]
-        found = (
-            self.intake.trouble,
-            self.journal.trouble,
-            self.loader.trouble,
-            self.loader.why_refused(),
-        )
-        return [*parts, *(one for one in (*found, self.keys.trouble) if one)]
+        rooms = (self.intake, self.journal, self.loader, self.shadow, self.keys)
+        found = [self.loader.why_refused(), *(room.trouble for room in rooms)]
+        return [*parts, *(one for one in found if one)]
 
     def freshness_s(self) -> float:
         """Return now minus the newest event that the model knows, in seconds."""
@@ -204,3 +219,14 @@ class Service:
         self.metrics.queue.set(self.intake.n_waiting)
         self.metrics.freshness.set(self.freshness_s())
         self.metrics.is_refused.set(bool(self.loader.refused))
+
+
+def _open_traces(endpoint: str) -> Traces | None:
+    """Begin to trace where an endpoint is named. Raises MissingExtraError."""
+    if not endpoint:
+        return None
+    try:
+        from recomart.serving.traces import Traces
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("opentelemetry", "otel") from error
+    return Traces(endpoint)

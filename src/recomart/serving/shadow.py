@@ -62,7 +62,7 @@ class Shadow:
 
     def start(self) -> None:
         """Begin to answer, where the settings give it a share."""
-        if self._settings.shadow.share:
+        if self._settings.shadow:
             self._thread.start()
 
     def close(self) -> None:
@@ -81,7 +81,7 @@ class Shadow:
 
         champion  the version that serves
         """
-        if not self._settings.shadow.share:
+        if not self._settings.shadow:
             return False
         try:
             manifest = self._find()
@@ -102,7 +102,7 @@ class Shadow:
 
         Not where the champion was degraded: that would compare something else.
         """
-        if answer.degraded or random.random() >= self._settings.shadow.share:
+        if answer.degraded or random.random() >= self._settings.shadow:
             return
         happened = self._sessions.of(asked.who, 0) if asked.who else []
         try:
@@ -111,7 +111,7 @@ class Shadow:
             self._metrics.shadow.labels("dropped").inc()
 
     def _find(self) -> Manifest | None:
-        lake, number = self._loader.lake, self._settings.shadow.model
+        lake, number = self._loader.lake, self._settings.shadow_model
         return find_challenger(lake) if number is None else published(lake, number)
 
     def _run(self) -> None:

@@ -215,17 +215,6 @@ class OrchestrationSettings(Section):
     timeout_minutes: float = Field(240.0, gt=0, description="for each stage")
 
 
-class ShadowSettings(Section):
-    """A challenger that answers unseen, to be compared with the champion."""
-
-    share: float = Field(0.0, ge=0, le=1, description="of the lists for somebody; 0: none")
-    model: int | None = Field(
-        None,
-        ge=1,
-        description="number of a published model; null: the newest, if held back",
-    )
-
-
 class ServingSettings(Section):
     """How the service answers."""
 
@@ -250,9 +239,16 @@ class ServingSettings(Section):
     kept_answers: int = Field(
         2_000, ge=0, description="latest answers kept for /explain, of all workers together"
     )
-    shadow: ShadowSettings = ShadowSettings()
+    shadow: float = Field(
+        0.0, ge=0, le=1, description="share of the lists that a challenger makes unseen; 0: none"
+    )
+    shadow_model: int | None = Field(
+        None, ge=1, description="number of the challenger; null: the newest, where another is held"
+    )
     otlp: str = Field(
-        "", description="OTLP/HTTP endpoint for traces, http://host:4318/v1/traces; empty: none"
+        "",
+        pattern=r"^(https?://.+)?$",
+        description="OTLP/HTTP endpoint for traces, http://host:4318/v1/traces; empty: none",
     )
     cors_origins: tuple[str, ...] = Field(
         (), description="origins whose pages may ask; empty: none"

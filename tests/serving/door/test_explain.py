@@ -9,21 +9,10 @@ import numpy as np
 import pytest
 
 from recomart.features.online import OnlineFeatures, open_online
-from recomart.pipeline import run
 from recomart.serving import schemas
 from recomart.settings import load_settings
 from tests.serving.door.conftest import opened, problem, publish
 from tests.serving.door.workers import served, workers_of
-
-
-@pytest.fixture(scope="module")
-def ranked(trained, tmp_path_factory, pandas_allowed):
-    """A shop whose champion is the cascade."""
-    folder = shutil.copytree(trained, tmp_path_factory.mktemp("ranked") / "shop")
-    flags = {("models", "serve"): "cascade"}
-    loaded = load_settings(folder, environment={}, flags=flags)
-    run(loaded, ["train_ranker", "evaluate", "publish"])  # with CatBoost, now that it may be there
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,6 @@ ANSWERED, DROPPED, FAILED = (
     ("recomart_shadow_answers_total", f"outcome={word}")
     for word in ("answered", "dropped", "failed")
 )
-ALL = {("serving", "shadow", "share"): 1.0}
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +53,8 @@ def told():
     logger.setLevel(level)
 
 
-def challenged(folder, tmp_path, more=None):
-    return opened(folder, ALL | (more or {}), events=str(tmp_path / "events.sqlite"))
+def challenged(folder, tmp_path, **serving):
+    return opened(folder, shadow=1.0, events=str(tmp_path / "events.sqlite"), **serving)
 
 
 def wait_for_challenger(door):
@@ -95,12 +94,10 @@ def test_off_no_challenger_is_loaded(contested, tmp_path):
 
 
 def test_a_model_may_be_named(contested, tmp_path):
-    more = {("serving", "shadow", "model"): 2}
-    with challenged(contested, tmp_path, more) as door:
+    with challenged(contested, tmp_path, shadow_model=2) as door:
         assert wait_for_challenger(door)["number"] == 2
 
-    more = {("serving", "shadow", "model"): 7}
-    with challenged(contested, tmp_path, more) as door:
+    with challenged(contested, tmp_path, shadow_model=7) as door:
         said = door.until(lambda: door.http.get("/health").json()["troubles"])
 
     assert "no published model" in said[0]
