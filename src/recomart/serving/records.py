@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from recomart.vocabulary import EVENT_TYPES, written
@@ -50,7 +50,7 @@ def record(kept: Kept) -> dict[str, Any]:
             "items": asked.items,
         },
         "rules": {
-            **asdict(asked.filters),
+            **{field.name: getattr(asked.filters, field.name) for field in fields(asked.filters)},
             "exclude_seen": asked.exclude_seen,
             "min_confidence": asked.min_confidence,
         },
