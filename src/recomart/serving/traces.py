@@ -63,13 +63,16 @@ class Traces:
         told = {str(name, "latin-1"): str(value, "latin-1") for name, value in scope["headers"]}
         above = self._traceparent.extract(told, context.Context())
         method = scope["method"] if scope["method"] in METHODS else "_OTHER"
-        about = {
-            "http.request.method": method,
-            "recomart.request_id": scope["state"]["request_id"],
-        }
+        request_id = scope["state"]["request_id"]
+        about = {"http.request.method": method, "recomart.request_id": request_id}
         server = trace.SpanKind.SERVER
         with self._tracer.start_as_current_span(method, above, server, about) as span:
-            yield span
+            try:
+                yield span
+            finally:
+                route = getattr(scope.get("route"), "path", "other")
+                span.update_name(f"{method} {route}")
+                span.set_attribute("http.route", route)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -150,8 +153,6 @@ class TracedRequests:
             try:
                 await self.app(scope, receive, noticed)
             finally:
-                route = getattr(scope.get("route"), "path", "other")
-                span.update_name(f"{scope['method']} {route}")
-                span.set_attributes({"http.route": route, "http.response.status_code": status})
+                span.set_attribute("http.response.status_code", status)
                 if status >= FAULT:
                     span.set_status(trace.StatusCode.ERROR)
