@@ -215,7 +215,9 @@ class Champion:
         """Return what is more popular than it was; what is popular now, where no model tells."""
         found, nobody = NO_ITEMS, self.shop.of_items([]).visitor
         if TRENDING in self.models:
-            ranking = recommend_to(self.models[TRENDING], nobody, rules.wanted(n), exclude_seen=False)
+            ranking = recommend_to(
+                self.models[TRENDING], nobody, rules.wanted(n), exclude_seen=False
+            )
             found = Ordered.by_one(ranking, TRENDING)
         filled = self._filled(found, n, [], rules)
         why = [POPULAR_NOW if s == POPULAR else "trending now" for s in filled.sources]

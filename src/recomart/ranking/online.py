@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from recomart.features.online.read import Key
-    from recomart.lake import Lake
+    from recomart.lake import Lake, Manifest
     from recomart.ranking.shop import History, Shop
 
 Columns = dict[str, list[str]]
@@ -65,6 +65,8 @@ class OnlineKnowing:
     """Looks knowledge up for one user or session at a time.
 
     by  view → join key, as the ranker learned from it
+
+    `versions` tells which version of a view stands in memory, `looked_up` names the other views.
     """
 
     def __init__(
@@ -84,11 +86,13 @@ class OnlineKnowing:
             ITEM: shop.items["item_id"],
             CATEGORY: shop.categories,
         }
+        latest = {name: lake.latest(name) for name in self._columns if by[name] in ids}
         self._fixed = {
-            name: _whole(lake, name, ids[by[name]], by[name], features)
-            for name, features in self._columns.items()
-            if by[name] in ids
+            name: _whole(lake, manifest, ids[by[name]], by[name], self._columns[name])
+            for name, manifest in latest.items()
         }
+        self.versions = {name: manifest.version for name, manifest in latest.items()}
+        self.looked_up = tuple(name for name in self._columns if name not in latest)
 
     def at(self, user_id: str, history: History, *, with_seen: bool) -> Knowledge:
         """Return what is known of a user with everything; see `Knowing.at`."""
@@ -138,13 +142,14 @@ class OnlineKnowing:
 
 def _whole(
     lake: Lake,
-    view: str,
+    manifest: Manifest,
     ids: pa.Array | pa.ChunkedArray,
     by: tuple[str, ...],
     features: list[str],
 ) -> View:
     """Read a view of items or categories into memory, by place in the id map."""
-    table = ColumnTable.read(lake, lake.latest(view), by[0])
+    table = ColumnTable.read(lake, manifest, by[0])
     values = table.take(ids.to_pylist(), table.columns_of(features))
-    columns = {f"{view}__{f}": values[:, place] for place, f in enumerate(features)}
+    names = [f"{manifest.name}__{f}" for f in features]
+    columns = {name: values[:, place] for place, name in enumerate(names)}
     return View.of(by, np.arange(len(ids), dtype=np.int64), columns)
