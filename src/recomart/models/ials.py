@@ -170,8 +170,12 @@ class IALS(Scorer["NDArray[np.float32]"]):
         side = self._side()
         strengths = np.power(visitor.weights, self.config.strength_exponent, dtype=np.float32)
         held = side.vectors[visitor.items]
-        normal = np.diag(side.diagonal(len(held))) + (held.T * strengths) @ held
-        parts: NDArray[np.float32] = held @ np.linalg.solve(normal, side.vectors[items].T)
+        scaled = held / side.diagonal(len(held))
+        wanted = scaled @ side.vectors[items].T
+        # A = D + Y^T C Y; by Woodbury Y A**-1 y = (1 - K (C**-1 + K)**-1) Y D**-1 y
+        kernel = scaled @ held.T
+        inner = kernel + np.diag(1 / strengths)
+        parts: NDArray[np.float32] = wanted - kernel @ np.linalg.solve(inner, wanted)
         return strengths[:, None] * parts
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:

@@ -17,8 +17,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FIRST = 4_096
-"""Vectors looked at before the first look at the bound; twice as many each time after."""
+FIRST, MORE = 4_096, 2_048
+"""Vectors looked at before the first look at the bound, and before each one after."""
 SLACK = np.float32(1 + 1e-5)
 """For the rounding of a product of 32-bit numbers."""
 HEAD = 8
@@ -66,20 +66,21 @@ class ByLength:
         """
         length = np.linalg.norm(wanted) * SLACK
         items, scores = self._order[:0], np.empty(0, dtype=np.float32)
-        start, stop = 0, FIRST
+        start, stop, worst = 0, FIRST, np.float32(-np.inf)
         while start < len(self._order):
             part, found = self._part(start, stop) @ wanted, self._order[start:stop]
+            kept = part >= worst
             if is_out is not None:
-                kept = ~is_out[found]
-                part, found = part[kept], found[kept]
-            items, scores = np.concatenate([items, found]), np.concatenate([scores, part])
-            start, stop = stop, 2 * stop
+                kept &= ~is_out[found]
+            items = np.concatenate([items, found[kept]])
+            scores = np.concatenate([scores, part[kept]])
+            start, stop = stop, stop + MORE
             if len(scores) > n:
                 worst = np.partition(scores, len(scores) - n)[len(scores) - n]
                 kept = scores >= worst
                 items, scores = items[kept], scores[kept]
-                if start < len(self._order) and self._lengths[start] * length < worst:
-                    break
+            if start < len(self._order) and self._lengths[start] * length < worst:
+                break
         return items, scores
 
     def _part(self, start: int, stop: int) -> NDArray[np.float32]:

@@ -70,36 +70,29 @@ class ItemToItem(SparseScorer[csr_array], Generic[Config]):
 
     def opinion_of(self, visitor: Visitor) -> Sparse:
         """Sum the weights from what a visitor had."""
-        weights, held = self._weights(), visitor.items
+        _, items, worth = self.paths_of(visitor)
+        if len(visitor.items) != 1:  # from one item no item is reached twice
+            items, worth = sparse.summed(items, worth, self.n_items)
+        return Sparse(items, worth, self.n_items)
+
+    def paths_of(
+        self, visitor: Visitor
+    ) -> tuple[NDArray[np.intp], NDArray[np.int32], NDArray[np.float32]]:
+        """Return the ways from what a visitor had to items, one after the other.
+
+        Parallel: the place among the visitor's items where one starts, the item that it leads to,
+        and what it adds to that item's score. From each place the items rise.
+        """
+        weights = self._weights()
         strengths = np.power(visitor.weights, self.config.strength_exponent, dtype=np.float32)
-        starts, stops = weights.indptr[held], weights.indptr[held + 1]
-        if len(held) == 1:  # most visitors
-            reached = slice(int(starts[0]), int(stops[0]))
-            items, totals = weights.indices[reached], weights.data[reached] * strengths[0]
-        else:
-            entries = sparse.ranges(starts, stops)
-            worth = weights.data[entries] * np.repeat(strengths, stops - starts)
-            items, totals = sparse.summed(weights.indices[entries], worth, self.n_items)
-        return Sparse(items, totals, self.n_items)
+        starts, stops = weights.indptr[visitor.items], weights.indptr[visitor.items + 1]
+        entries = sparse.ranges(starts, stops)
+        owners = np.arange(len(starts)).repeat(stops - starts)
+        return owners, weights.indices[entries], weights.data[entries] * strengths[owners]
 
     def similar_items(self, items: NDArray[np.int32], n: int) -> TopN:
         """Rank by the weight from the item; see `Recommender.similar_items`."""
         return self.recommend(one_item_histories(items, self.n_items), n)
-
-    def links(self, held: NDArray[np.integer], items: NDArray[np.integer]) -> NDArray[np.float32]:
-        """Return the weight from each of `held` to each of `items`: shape (n_held, n_items)."""
-        weights = self._weights()
-        starts, stops = weights.indptr[held], weights.indptr[held + 1]
-        entries = sparse.ranges(starts, stops)
-        is_asked = np.zeros(self.n_items, dtype=bool)
-        is_asked[items] = True
-        hit = np.flatnonzero(is_asked[weights.indices[entries]])
-        rows = np.repeat(np.arange(len(held)), stops - starts)[hit]
-        order = items.argsort()
-        places = order[items[order].searchsorted(weights.indices[entries[hit]])]
-        found = np.zeros((len(held), len(items)), dtype=np.float32)
-        found[rows, places] = weights.data[entries[hit]]
-        return found
 
     def contributions(self, history: csr_array, item: int) -> NDArray[np.float32]:
         """Return what each item of the history adds to the score of `item`; sums to it exactly."""

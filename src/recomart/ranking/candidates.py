@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from recomart.models.item_to_item import ItemToItem
 from recomart.models.sequences import recommend_for
 from recomart.models.visitor import recommend_to
 
@@ -15,11 +16,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
     from scipy.sparse import csr_array
-    from typing_extensions import Self
 
     from recomart.models.base import Recommender, TopN
     from recomart.models.sequences import Sequences
-    from recomart.models.visitor import Visitor
+    from recomart.ranking.paths import Paths
 
 RANK_OFFSET = 60
 """The constant of reciprocal rank fusion, as published; see `recomart.models.blend`."""
@@ -89,64 +89,69 @@ def retrieve(
 
 def retrieve_for(
     models: Mapping[str, Recommender],
-    visitor: Visitor,
+    paths: Paths,
     *,
     each: int,
     most: int,
     exclude_seen: bool,
 ) -> Candidates:
-    """Do for one visitor what `retrieve` does for a row."""
+    """Do for one visitor what `retrieve` does for a row; `paths`: through these models."""
+    by_paths = iter(paths.best(each, exclude_seen=exclude_seen))
     found = [
-        recommend_to(model, visitor, each, exclude_seen=exclude_seen) for model in models.values()
+        next(by_paths)
+        if isinstance(model, ItemToItem)
+        else recommend_to(model, paths.visitor, each, exclude_seen=exclude_seen)
+        for model in models.values()
     ]
-    nowhere = np.zeros(len(models) * each, dtype=np.int64)
-    places = np.arange(each)
-    held = [
-        _Held(nowhere[: len(items)], places[: len(items)], items, scores) for items, scores in found
-    ]
-    return _joined(tuple(models), held, 1, visitor.n_items, most)
+    of = np.arange(len(found)).repeat([len(one.items) for one in found])
+    held = _Held(
+        np.zeros(len(of), dtype=np.int32),
+        of,
+        np.concatenate([np.arange(len(one.items)) for one in found]),
+        np.concatenate([one.items for one in found]),
+        np.concatenate([one.scores for one in found]),
+    )
+    return _joined(tuple(models), held, 1, paths.visitor.n_items, most)
 
 
 def union(
     retrievers: tuple[str, ...], lists: Sequence[TopN], n_items: int, most: int
 ) -> Candidates:
     """Join lists over the same rows; ties in agreement go to the lower item."""
-    return _joined(retrievers, [_Held.of(top) for top in lists], len(lists[0].items), n_items, most)
+    parts = []
+    for place, top in enumerate(lists):
+        rows, at = np.nonzero(top.items >= 0)
+        of = np.full(len(rows), place)
+        parts.append((rows, of, at, top.items[rows, at], top.scores[rows, at]))
+    held = _Held(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+    return _joined(retrievers, held, len(lists[0].items), n_items, most)
 
 
 class _Held(NamedTuple):
-    """What a retriever's lists hold, one entry after the other; places count from 0."""
+    """What lists hold, one entry after the other; `of`: whose list it is; places count from 0."""
 
-    rows: NDArray[np.int64]
-    places: NDArray[np.int64]
+    rows: NDArray[np.integer]
+    of: NDArray[np.intp]
+    places: NDArray[np.intp]
     items: NDArray[np.int32]
     scores: NDArray[np.float32]
 
-    @classmethod
-    def of(cls, top: TopN) -> Self:
-        rows, places = np.nonzero(top.items >= 0)
-        return cls(rows, places, top.items[rows, places], top.scores[rows, places])
-
 
 def _joined(
-    retrievers: tuple[str, ...], held: list[_Held], n_rows: int, n_items: int, most: int
+    retrievers: tuple[str, ...], held: _Held, n_rows: int, n_items: int, most: int
 ) -> Candidates:
-    keys = [one.items if n_rows == 1 else one.rows * np.int64(n_items) + one.items for one in held]
-    distinct, entries = np.unique(np.concatenate(keys), return_inverse=True)
-    scores = np.full((len(distinct), len(held)), np.nan, dtype=np.float32)
-    ranks = np.full_like(scores, np.nan)
-    votes = np.zeros_like(scores)
-    start = 0
-    for place, one in enumerate(held):
-        mine = entries[start : start + len(one.items)]
-        at = (one.places + 1).astype(np.float32)
-        scores[mine, place], ranks[mine, place] = one.scores, at
-        votes[mine, place] = 1 / (RANK_OFFSET + at)
-        start += len(one.items)
+    keys = held.items if n_rows == 1 else held.rows * np.int64(n_items) + held.items
+    distinct, entries = np.unique(keys, return_inverse=True)
+    shape = (len(distinct), len(retrievers))
+    scores, ranks = np.full((2, *shape), np.nan, dtype=np.float32)
+    votes = np.zeros(shape, dtype=np.float32)
+    at = (held.places + 1).astype(np.float32)
+    scores[entries, held.of], ranks[entries, held.of] = held.scores, at
+    votes[entries, held.of] = 1 / (RANK_OFFSET + at)
     fused = votes.sum(axis=1)
     if n_rows == 1:
         rows, items = np.zeros(len(distinct), dtype=np.int32), distinct
-        order = np.argsort(-fused, kind="stable")[:most]  # distinct items rise
+        order = (-fused).argsort(kind="stable")[:most]  # distinct items rise
     else:
         rows, items = np.divmod(distinct, n_items)
         order = np.lexsort((items, -fused, rows))

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from recomart.models.base import Recommender
     from recomart.models.sequences import Sequences
-    from recomart.models.visitor import Visitor
     from recomart.ranking.candidates import Candidates
     from recomart.ranking.knowledge import Knowledge
+    from recomart.ranking.paths import Paths
     from recomart.ranking.ranker import Ranker
     from recomart.settings import RankingSettings
 
@@ -84,11 +84,11 @@ class Cascade:
         )
         return self.ordered(candidates, users, np.diff(history.indptr) == 0, knowledge)
 
-    def candidates(self, visitor: Visitor, *, exclude_seen: bool) -> Candidates:
-        """Let the retrievers propose to one visitor; the most agreed upon first."""
+    def candidates(self, paths: Paths, *, exclude_seen: bool) -> Candidates:
+        """Let the retrievers propose to one visitor, whose paths are given; see `linked`."""
         return retrieve_for(
             self.retrievers,
-            visitor,
+            paths,
             each=self.settings.each,
             most=self.settings.candidates,
             exclude_seen=exclude_seen,

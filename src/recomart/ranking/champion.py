@@ -30,6 +30,7 @@ from recomart.ranking.lines import (
     reasons,
 )
 from recomart.ranking.online import OnlineKnowing
+from recomart.ranking.paths import Paths, linked
 from recomart.ranking.ranker import Ranker
 from recomart.ranking.rules import ANYTHING
 from recomart.ranking.segments import is_tail
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
     from recomart.lake import Lake, Manifest
     from recomart.models.base import Recommender
+    from recomart.models.item_to_item import ItemToItem
     from recomart.ranking.candidates import Candidates
     from recomart.ranking.online import ByKey
     from recomart.ranking.rules import Rules
@@ -170,11 +172,12 @@ class Champion:
         """
         seen = history.visitor.items if exclude_seen else NOTHING
         most = rules.wanted(n)
+        paths = self.paths(history)
         found = self._ordered(
-            user_id, history, most, exclude_seen=exclude_seen, with_features=with_features
+            user_id, history, paths, most, exclude_seen=exclude_seen, with_features=with_features
         )
         found = rules.first(found, lambda: self._fillers(seen, rules.allowed), n)
-        why = reasons(self.models, self.shop, history, found)
+        why = reasons(self.models.values(), self.shop, history, paths, found)
         return self._lines(found, why, self._sure(history, found))
 
     def bundle(
@@ -232,6 +235,14 @@ class Champion:
             for place in order
         ]
 
+    def paths(self, history: History) -> Paths:
+        """Look up the paths of a history, through the models that link items."""
+        return Paths.through(self._linked, history.visitor)
+
+    @cached_property
+    def _linked(self) -> list[ItemToItem[Any]]:
+        return linked(self.models.values())
+
     @property
     def _first(self) -> Recommender:
         return next(iter(self.models.values()))
@@ -241,7 +252,14 @@ class Champion:
         return [index for index in found if index >= 0]
 
     def _ordered(
-        self, user_id: str, history: History, n: int, *, exclude_seen: bool, with_features: bool
+        self,
+        user_id: str,
+        history: History,
+        paths: Paths,
+        n: int,
+        *,
+        exclude_seen: bool,
+        with_features: bool,
     ) -> Ordered:
         """Order at least `n` items by what the models think, where they think of so many."""
         visitor = history.visitor
@@ -249,7 +267,7 @@ class Champion:
             ranking = recommend_to(self._first, visitor, n, exclude_seen=exclude_seen)
             return Ordered.by_one(ranking, self.name)
         cascade, knowing = self.cascade
-        candidates = cascade.candidates(visitor, exclude_seen=exclude_seen)
+        candidates = cascade.candidates(paths, exclude_seen=exclude_seen)
         if not with_features:
             return _of_candidates(candidates, candidates.fused)
         knowledge = knowing.at(user_id, history, with_seen=not exclude_seen)

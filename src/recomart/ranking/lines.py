@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recomart.models.blend import Blend
 from recomart.models.ials import IALS
-from recomart.models.item_to_item import ItemToItem
+from recomart.ranking.paths import members
 from recomart.ranking.segments import segment_of
 from recomart.ranking.shop import did
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from recomart.models.base import Recommender
     from recomart.models.selection import Ranking
+    from recomart.models.visitor import Visitor
     from recomart.ranking.confidence import Confidence
+    from recomart.ranking.paths import Paths
     from recomart.ranking.shop import History, Shop
 
 TRENDING = "trending"
@@ -29,8 +30,6 @@ POPULAR = "popularity"
 POPULAR_NOW = "popular now"
 SHOWN_REASONS = 2
 """History items named in a reason."""
-LOOKED_AT = 30
-"""Latest history items that a reason is sought among."""
 
 
 @dataclass(frozen=True)
@@ -130,55 +129,44 @@ class Judge:
 
 
 def reasons(
-    models: Mapping[str, Recommender], shop: Shop, history: History, found: Ordered
+    models: Iterable[Recommender], shop: Shop, history: History, paths: Paths, found: Ordered
 ) -> list[str]:
-    """Say of each item what in the history speaks for it most; "popular now" where nothing does."""
-    kinds = dict(zip(history.visitor.items.tolist(), history.types.tolist(), strict=True))
-    latest = dict.fromkeys(history.visitor.latest[-LOOKED_AT:].tolist())  # each is named once
-    held = np.array([item for item in latest if item in kinds], dtype=np.int32)  # not taken back
-    if not len(held):
+    """Say of each item what in the history speaks for it most; "popular now" where nothing does.
+
+    paths  of this history, through those of the models that link items
+    """
+    had = history.visitor.items
+    if not len(had):
         return [POPULAR_NOW] * len(found.items)
-    shares = _shares(models, history, held, found)
+    shares = paths.shares(found.items)
+    _add_split(shares, models, history.visitor, found)
     best = np.argsort(-shares, axis=0, kind="stable")[:SHOWN_REASONS]
     worth = np.take_along_axis(shares, best, axis=0) > 0
-    told = [f"{did(kinds[item])} {shop.title(item)}" for item in held.tolist()]
     return [
-        _reason([told[k] for k, is_one in zip(column, there, strict=True) if is_one])
+        _reason(
+            [
+                f"{did(history.types[k])} {shop.title(int(had[k]))}"
+                for k, is_one in zip(column, there, strict=True)
+                if is_one
+            ]
+        )
         for column, there in zip(best.T.tolist(), worth.T.tolist(), strict=True)
     ]
 
 
-def _shares(
-    models: Mapping[str, Recommender], history: History, held: NDArray[np.int32], found: Ordered
-) -> NDArray[np.float32]:
-    """Return how much each of `held` speaks for each item, shape (n_held, n_items).
+def _add_split(
+    shares: NDArray[np.float32], models: Iterable[Recommender], visitor: Visitor, found: Ordered
+) -> None:
+    """Ask a model that splits its scores about items that no path leads to.
 
-    Models that link items are asked. What none of them links is asked of a model that splits its
-    scores, unless it is there for its popularity.
+    Not about those that are there for their popularity.
     """
-    shares = np.zeros((len(held), len(found.items)), dtype=np.float32)
-    members = list(_members(models.values()))
-    for model in members:
-        if isinstance(model, ItemToItem):
-            links = model.links(held, found.items)
-            shares += links / np.maximum(links.sum(axis=0), np.float32(1e-30))
-    splitting = next((model for model in members if isinstance(model, IALS)), None)
+    splitting = next((model for model in members(models) if isinstance(model, IALS)), None)
     if splitting is not None:
         alone = [name in (POPULAR, TRENDING) for name in found.sources]
-        open_ = np.flatnonzero(~shares.any(axis=0) & ~np.array(alone, dtype=bool))
-        if len(open_):
-            parts = splitting.split_one(history.visitor, found.items[open_])
-            shares[:, open_] = np.maximum(parts[history.visitor.items.searchsorted(held)], 0)
-    return shares
-
-
-def _members(models: Iterable[object]) -> Iterator[object]:
-    """Yield models, and in the place of a blend its members."""
-    for model in models:
-        if isinstance(model, Blend):
-            yield from model.models_
-        else:
-            yield model
+        unlinked = np.flatnonzero(~shares.any(axis=0) & ~np.array(alone, dtype=bool))
+        if len(unlinked):
+            shares[:, unlinked] = splitting.split_one(visitor, found.items[unlinked])
 
 
 def _reason(told: Sequence[str]) -> str:

@@ -49,7 +49,7 @@ def look_again(
         return None
     cascade, knowing = champion.cascade
     ranker = champion.cascade[0].ranker
-    proposed = cascade.candidates(history.visitor, exclude_seen=exclude_seen)
+    proposed = cascade.candidates(champion.paths(history), exclude_seen=exclude_seen)
     found = proposed.take(np.isin(proposed.items, items))
     knowledge = knowing.at(user_id, history, with_seen=not exclude_seen)
     rows = matrix_of(found, np.array([history.row], dtype=np.int32), knowledge)
