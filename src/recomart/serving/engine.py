@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from recomart.errors import StoreUnavailableError
 from recomart.ranking.answers import new_recommendation_id
-from recomart.ranking.champion import TRENDING
+from recomart.ranking.lines import TRENDING
 from recomart.serving.sessions import Happened
 from recomart.serving.words import Answer
 from recomart.vocabulary import VIEW
@@ -62,7 +62,7 @@ class Engine:
             self._store_failed_at = time.monotonic()
             lines = answer(with_features=False)
         kept = [one for one in lines if (one.confidence or 0.0) >= asked.min_confidence]
-        rules.count("seen", len(history.weights.indices) if seen else 0)
+        rules.count("seen", len(history.visitor.items) if seen else 0)
         rules.count("min_confidence", len(lines) - len(kept))
         return _answer(served, kept, self._degraded, rules.acted)
 

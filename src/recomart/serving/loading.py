@@ -62,7 +62,13 @@ class Loader:
         except Exception as error:  # noqa: BLE001 - the one that serves goes on
             self._say_trouble(str(error))
             return None
-        if manifest is None or manifest.version == current or self._is_refused(manifest):
+        if manifest is None or manifest.version == current:
+            return None
+        return self.try_to_load(manifest)
+
+    def try_to_load(self, manifest: Manifest) -> Served | None:
+        """Load a model; None where it is refused, now or of late."""
+        if self._is_refused(manifest):
             return None
         try:
             return self.load(manifest)

@@ -258,7 +258,18 @@ class ServingSettings(Section):
     )
     timeout_s: float = Field(10.0, gt=0, description="for the body of a request, and its answer")
     kept_answers: int = Field(
-        2_000, ge=0, description="latest answers that a worker keeps for /explain"
+        2_000, ge=0, description="latest answers kept for /explain, of all workers together"
+    )
+    shadow: float = Field(
+        0.0, ge=0, le=1, description="share of the lists that a challenger makes unseen; 0: none"
+    )
+    shadow_model: int | None = Field(
+        None, ge=1, description="number of the challenger; null: the newest, where another is held"
+    )
+    otlp: str = Field(
+        "",
+        pattern=r"^(https?://.+)?$",
+        description="OTLP/HTTP endpoint for traces, http://host:4318/v1/traces; empty: none",
     )
     cors_origins: tuple[str, ...] = Field(
         (), description="origins whose pages may ask; empty: none"
