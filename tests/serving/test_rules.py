@@ -44,7 +44,8 @@ def some_of(n_items, n, chance):
 
 
 def candidates(items):
-    return Ordered(items, np.arange(len(items), dtype=np.float32), ["model"] * len(items))
+    scores, voice = np.arange(len(items), dtype=np.float32), np.zeros(len(items), dtype=np.intp)
+    return Ordered(items, scores, ("model",), voice)
 
 
 def allowed_by(rules):
