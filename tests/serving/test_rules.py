@@ -6,7 +6,7 @@ Each law is held against all lists that could be made, not against another way t
 from collections import Counter
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recomart.ranking import rules as rules_of
@@ -19,32 +19,43 @@ NOW = 100 * DAY_US
 
 
 @st.composite
-def lists(draw):
+def lists(draw, most_found=40):
     """A catalogue, rules of it, some candidates, and how many items are asked for."""
     n_items = draw(st.integers(1, 40))
-    codes = st.lists(st.integers(-1, 4), min_size=n_items, max_size=n_items)
-    groups = np.array(draw(codes)) if draw(st.booleans()) else None
-    most = draw(st.none() | st.integers(1, 4))
-    likeness = Likeness(np.array(draw(codes)), most, groups)
-    mask = st.lists(st.booleans(), min_size=n_items, max_size=n_items).map(np.array)
-    items = st.lists(st.integers(0, n_items - 1), unique=True)
+    chance = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    groups = chance.integers(-1, 5, n_items) if draw(st.booleans()) else None
+    likeness = Likeness(
+        chance.integers(-1, 5, n_items), draw(st.none() | st.integers(1, 4)), groups
+    )
     rules = Rules(
         n_items,
-        draw(st.dictionaries(st.sampled_from(["unavailable", "price"]), mask)),
-        draw(st.dictionaries(st.just("blocked"), items.map(lambda x: np.array(x, dtype=np.int32)))),
+        {rule: chance.random(n_items) < 0.8 for rule in draw(st.sets(st.sampled_from("ab")))},
+        {"c": some_of(n_items, 3, chance)} if draw(st.booleans()) else {},
         draw(st.none() | st.just(likeness)),
     )
-    found = np.array(draw(items), dtype=np.int32)
-    return rules, found, draw(st.integers(1, 45))
+    return rules, some_of(n_items, draw(st.integers(0, most_found)), chance), draw(n_asked)
+
+
+n_asked = st.integers(1, 45)
+
+
+def some_of(n_items, n, chance):
+    return chance.permutation(n_items)[:n].astype(np.int32)
 
 
 def candidates(items):
-    return Ordered(items, np.arange(len(items), dtype=np.float32), ["model"] * len(items))
+    scores, voice = np.arange(len(items), dtype=np.float32), np.zeros(len(items), dtype=np.intp)
+    return Ordered(items, scores, ("model",), voice)
 
 
 def allowed_by(rules):
-    may = np.ones(rules.n_items, dtype=bool) if rules.allowed is None else rules.allowed
-    return np.flatnonzero(may).astype(np.int32)
+    out = {item for items in rules.keeps_out.values() for item in items.tolist()}
+    may = [
+        item
+        for item in range(rules.n_items)
+        if item not in out and all(mask[item] for mask in rules.lets_in.values())
+    ]
+    return np.array(may, dtype=np.int32)
 
 
 def listed(rules, found, n):
@@ -145,7 +156,8 @@ def test_what_is_on_time_keeps_its_order_and_its_score(asked):
         assert source == ("model" if item in place else POPULAR)
 
 
-@given(lists())
+@settings(max_examples=300)
+@given(lists(most_found=2))
 def test_looking_at_some_fillers_first_gives_the_list_that_all_would(asked):
     rules, found, n = asked
     before, rules_of.SOME_FILLERS = rules_of.SOME_FILLERS, 2
@@ -157,6 +169,19 @@ def test_looking_at_some_fillers_first_gives_the_list_that_all_would(asked):
         rules_of.SOME_FILLERS = before
 
     assert some.tolist() == every.tolist()
+
+
+def test_what_is_of_no_category_and_no_group_stays_open():
+    like = Likeness(np.array([-1, -1, 0, 0]), 1, np.array([-1, -1, 0, 1]))
+    before, rest = np.array([0, 2], dtype=np.int32), np.array([1, 3], dtype=np.int32)
+
+    assert like.still_open(rest, before, like.turns(before, 4)).tolist() == [1]
+
+
+def test_what_is_of_no_category_is_never_late():
+    rules = Rules(6, likeness=Likeness(np.array([0, -1, 0, -1, -1, 1]), most=1))
+
+    assert listed(rules, np.arange(6, dtype=np.int32), 6).items.tolist() == [0, 1, 3, 4, 5, 2]
 
 
 def test_rules_that_acted_are_counted():
@@ -211,4 +236,4 @@ def test_a_cancellation_ends_it_and_a_wrong_clock_does_not_prolong_it():
 
     assert held(spans(purchase=30), (1, CANCEL, 0), had=[bought]) == []
     assert held(spans(purchase=30), (1, CANCEL, 2), (1, PURCHASE, 1)) == [1]
-    assert held(spans(purchase=30), (1, PURCHASE, -400)) == [1]
+    assert held(spans(purchase=30), (1, PURCHASE, -400), had=[(2, PURCHASE, -400)]) == [1, 2]
