@@ -33,8 +33,14 @@ EVENT_COLUMNS = {
     "price": "float64",
     "rating": "float64",
     "source": "string",
+    "shop_session_id": "string",
+    "recommendation_id": "string",
 }
-"""Columns of a valid event and their types; the first six are never null."""
+"""Columns of a valid event and their types; the first six are never null.
+
+`shop_session_id` is the shop's own word for a visit, what it calls `session_id`; `session_id` is what
+preparation finds. `recommendation_id` names the list in which the item was recommended.
+"""
 
 CATALOGUE_COLUMNS = {
     "item_id": "string",
