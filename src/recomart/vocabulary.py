@@ -38,8 +38,8 @@ EVENT_COLUMNS = {
 }
 """Columns of a valid event and their types; the first six are never null.
 
-`shop_session_id` is the shop's own word for a visit, what it calls `session_id`; `session_id` is what
-preparation finds. `recommendation_id` names the list in which the item was recommended.
+`shop_session_id` is the visit as the shop tells it, under its name `session_id`; what preparation
+finds is `session_id`. `recommendation_id` names the list in which the item was recommended.
 """
 
 CATALOGUE_COLUMNS = {

@@ -147,9 +147,11 @@ def union(tables: list[Table], columns: Mapping[str, str]) -> Table:
     A column that a table has not is null: rows may have been written before it was there.
     """
     aligned = [
-        table.select(
-            **{n: table[n].cast(t) if n in table.columns else ibis.null(t) for n, t in columns.items()}
+        table.mutate(
+            **{name: ibis.null(kind) for name, kind in columns.items() if name not in table.columns}
         )
+        .cast(dict(columns))
+        .select(*columns)
         for table in tables
     ]
     return aligned[0] if len(aligned) == 1 else ibis.union(*aligned)
