@@ -9,6 +9,7 @@ items 3 % were looked at.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,24 +35,44 @@ class ByLength:
         lengths = np.linalg.norm(vectors, axis=1)
         order = np.argsort(-lengths, kind="stable")
         self.vectors = vectors
-        self._order = order[: int((lengths > 0).sum())]
+        self._order = order[: int((lengths > 0).sum())].astype(np.int32)
         self._lengths = lengths[self._order]
         self._head = vectors[self._order[: max(FIRST, len(vectors) // HEAD)]]
 
+    @property
+    def n_silent(self) -> int:
+        """Number of vectors of no length."""
+        return len(self.vectors) - len(self._order)
+
+    def sums(self, wanted: NDArray[np.float32]) -> tuple[float, float]:
+        """Return the sum of all inner products with one vector, and the sum of their squares."""
+        total, gramian = self._sums
+        wide = wanted.astype(np.float64)
+        return float(total @ wide), float(wide @ gramian @ wide)
+
+    @cached_property
+    def _sums(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        total = self.vectors.sum(axis=0, dtype=np.float64)
+        return total, (self.vectors.T @ self.vectors).astype(np.float64)
+
     def nearest(
-        self, wanted: NDArray[np.float32], n: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        self, wanted: NDArray[np.float32], n: int, is_out: NDArray[np.bool_] | None = None
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the `n` items of largest inner product with one vector, and at least their ties.
 
         Items in no order; what is not among them has no larger product.
+
+        is_out  items that are passed over, shape (n_items,)
         """
         length = np.linalg.norm(wanted) * SLACK
         items, scores = self._order[:0], np.empty(0, dtype=np.float32)
         start, stop = 0, FIRST
         while start < len(self._order):
-            part = self._part(start, stop) @ wanted
-            items = np.concatenate([items, self._order[start:stop]])
-            scores = np.concatenate([scores, part])
+            part, found = self._part(start, stop) @ wanted, self._order[start:stop]
+            if is_out is not None:
+                kept = ~is_out[found]
+                part, found = part[kept], found[kept]
+            items, scores = np.concatenate([items, found]), np.concatenate([scores, part])
             start, stop = stop, 2 * stop
             if len(scores) > n:
                 worst = np.partition(scores, len(scores) - n)[len(scores) - n]

@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 from recomart.errors import NotFittedError
 from recomart.models import sparse
 from recomart.models.base import check_history
+from recomart.models.opinion import Sparse
 from recomart.models.scorer import SparseScorer, one_item_histories
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from recomart.models.base import TopN
+    from recomart.models.selection import Ranking
+    from recomart.models.visitor import Visitor
 
 
 class ItemToItemConfig(BaseModel, frozen=True, extra="forbid"):
@@ -60,6 +63,25 @@ class ItemToItem(SparseScorer[csr_array], Generic[Config]):
         """Sum the weights from the history; no path is no opinion."""
         return csr_array(taste @ self._weights())
 
+    def recommend_one(self, visitor: Visitor, n: int, *, exclude_seen: bool) -> Ranking:
+        """Rank what a visitor's items lead to; see `AnswersOne`."""
+        found = self.opinion_of(visitor)
+        return visitor.best_of(found.items, found.scores, n, exclude_seen=exclude_seen)
+
+    def opinion_of(self, visitor: Visitor) -> Sparse:
+        """Sum the weights from what a visitor had."""
+        weights, held = self._weights(), visitor.items
+        strengths = np.power(visitor.weights, self.config.strength_exponent, dtype=np.float32)
+        starts, stops = weights.indptr[held], weights.indptr[held + 1]
+        if len(held) == 1:  # most visitors
+            reached = slice(int(starts[0]), int(stops[0]))
+            items, totals = weights.indices[reached], weights.data[reached] * strengths[0]
+        else:
+            entries = sparse.ranges(starts, stops)
+            worth = weights.data[entries] * np.repeat(strengths, stops - starts)
+            items, totals = sparse.summed(weights.indices[entries], worth, self.n_items)
+        return Sparse(items, totals, self.n_items)
+
     def similar_items(self, items: NDArray[np.int32], n: int) -> TopN:
         """Rank by the weight from the item; see `Recommender.similar_items`."""
         return self.recommend(one_item_histories(items, self.n_items), n)
@@ -67,14 +89,16 @@ class ItemToItem(SparseScorer[csr_array], Generic[Config]):
     def links(self, held: NDArray[np.integer], items: NDArray[np.integer]) -> NDArray[np.float32]:
         """Return the weight from each of `held` to each of `items`: shape (n_held, n_items)."""
         weights = self._weights()
+        starts, stops = weights.indptr[held], weights.indptr[held + 1]
+        entries = sparse.ranges(starts, stops)
+        is_asked = np.zeros(self.n_items, dtype=bool)
+        is_asked[items] = True
+        hit = np.flatnonzero(is_asked[weights.indices[entries]])
+        rows = np.repeat(np.arange(len(held)), stops - starts)[hit]
+        order = items.argsort()
+        places = order[items[order].searchsorted(weights.indices[entries[hit]])]
         found = np.zeros((len(held), len(items)), dtype=np.float32)
-        for row, item in enumerate(held.tolist()):
-            start, stop = weights.indptr[item], weights.indptr[item + 1]
-            if start == stop:
-                continue
-            reached = weights.indices[start:stop]  # sorted, as `sparse` keeps them
-            place = np.minimum(np.searchsorted(reached, items), stop - start - 1)
-            found[row] = np.where(reached[place] == items, weights.data[start + place], 0)
+        found[rows, places] = weights.data[entries[hit]]
         return found
 
     def contributions(self, history: csr_array, item: int) -> NDArray[np.float32]:

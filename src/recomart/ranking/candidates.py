@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from recomart.models.sequences import recommend_for
+from recomart.models.visitor import recommend_to
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
     from scipy.sparse import csr_array
+    from typing_extensions import Self
 
     from recomart.models.base import Recommender, TopN
     from recomart.models.sequences import Sequences
+    from recomart.models.visitor import Visitor
 
 RANK_OFFSET = 60
 """The constant of reciprocal rank fusion, as published; see `recomart.models.blend`."""
@@ -84,37 +87,74 @@ def retrieve(
     return union(tuple(models), lists, int(history.shape[1]), most)
 
 
+def retrieve_for(
+    models: Mapping[str, Recommender],
+    visitor: Visitor,
+    *,
+    each: int,
+    most: int,
+    exclude_seen: bool,
+) -> Candidates:
+    """Do for one visitor what `retrieve` does for a row."""
+    found = [
+        recommend_to(model, visitor, each, exclude_seen=exclude_seen) for model in models.values()
+    ]
+    nowhere = np.zeros(len(models) * each, dtype=np.int64)
+    places = np.arange(each)
+    held = [
+        _Held(nowhere[: len(items)], places[: len(items)], items, scores) for items, scores in found
+    ]
+    return _joined(tuple(models), held, 1, visitor.n_items, most)
+
+
 def union(
     retrievers: tuple[str, ...], lists: Sequence[TopN], n_items: int, most: int
 ) -> Candidates:
     """Join lists over the same rows; ties in agreement go to the lower item."""
-    n_rows = len(lists[0].items)
-    held = [np.nonzero(top.items >= 0) for top in lists]
-    keys = [
-        rows * np.int64(n_items) + top.items[rows, ranks]
-        for (rows, ranks), top in zip(held, lists, strict=True)
-    ]
-    distinct, places = np.unique(np.concatenate(keys), return_inverse=True)
-    scores = np.full((len(distinct), len(lists)), np.nan, dtype=np.float32)
+    return _joined(retrievers, [_Held.of(top) for top in lists], len(lists[0].items), n_items, most)
+
+
+class _Held(NamedTuple):
+    """What a retriever's lists hold, one entry after the other; places count from 0."""
+
+    rows: NDArray[np.int64]
+    places: NDArray[np.int64]
+    items: NDArray[np.int32]
+    scores: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, top: TopN) -> Self:
+        rows, places = np.nonzero(top.items >= 0)
+        return cls(rows, places, top.items[rows, places], top.scores[rows, places])
+
+
+def _joined(
+    retrievers: tuple[str, ...], held: list[_Held], n_rows: int, n_items: int, most: int
+) -> Candidates:
+    keys = [one.items if n_rows == 1 else one.rows * np.int64(n_items) + one.items for one in held]
+    distinct, entries = np.unique(np.concatenate(keys), return_inverse=True)
+    scores = np.full((len(distinct), len(held)), np.nan, dtype=np.float32)
     ranks = np.full_like(scores, np.nan)
+    votes = np.zeros_like(scores)
     start = 0
-    for place, ((rows, at), top) in enumerate(zip(held, lists, strict=True)):
-        mine = places[start : start + len(rows)]
-        scores[mine, place], ranks[mine, place] = top.scores[rows, at], at + 1
-        start += len(rows)
-    fused = np.nansum(1 / (RANK_OFFSET + ranks), axis=1).astype(np.float32)
-    rows, items = np.divmod(distinct, n_items)
-    order = np.lexsort((items, -fused, rows))
-    found = Candidates(
-        retrievers,
-        rows.astype(np.int32),
-        items.astype(np.int32),
-        scores,
-        ranks,
-        fused,
-        n_rows,
-    ).take(order)
-    return found.take(place_in_row(found.rows) < most)
+    for place, one in enumerate(held):
+        mine = entries[start : start + len(one.items)]
+        at = (one.places + 1).astype(np.float32)
+        scores[mine, place], ranks[mine, place] = one.scores, at
+        votes[mine, place] = 1 / (RANK_OFFSET + at)
+        start += len(one.items)
+    fused = votes.sum(axis=1)
+    if n_rows == 1:
+        rows, items = np.zeros(len(distinct), dtype=np.int32), distinct
+        order = np.argsort(-fused, kind="stable")[:most]  # distinct items rise
+    else:
+        rows, items = np.divmod(distinct, n_items)
+        order = np.lexsort((items, -fused, rows))
+        order = order[place_in_row(rows[order]) < most]
+    whole = Candidates(
+        retrievers, rows.astype(np.int32), items.astype(np.int32), scores, ranks, fused, n_rows
+    )
+    return whole.take(order)
 
 
 def place_in_row(rows: NDArray[np.integer]) -> NDArray[np.int64]:

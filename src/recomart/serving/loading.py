@@ -62,7 +62,13 @@ class Loader:
         except Exception as error:  # noqa: BLE001 - the one that serves goes on
             self._say_trouble(str(error))
             return None
-        if manifest is None or manifest.version == current or self._is_refused(manifest):
+        if manifest is None or manifest.version == current:
+            return None
+        return self.try_to_load(manifest)
+
+    def try_to_load(self, manifest: Manifest) -> Served | None:
+        """Load a model; None where it is refused, now or of late."""
+        if self._is_refused(manifest):
             return None
         try:
             return self.load(manifest)
@@ -73,7 +79,7 @@ class Loader:
     def load(self, manifest: Manifest) -> Served:
         """Load a model, every byte checked, and let it answer once before anybody asks."""
         began = time.perf_counter()
-        served = Served.load(self.lake, self.online, manifest)
+        served = Served.load(self.lake, self.online, manifest, self.settings)
         rows = served.champion.shop.users
         known = rows[0].as_py() if len(rows) else ""
         tried = Engine(served, Sessions(), self.settings)

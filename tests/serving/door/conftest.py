@@ -122,6 +122,16 @@ def door(trained, tmp_path_factory):
         yield shared
 
 
+@pytest.fixture(scope="session")
+def ranked(trained, tmp_path_factory, pandas_allowed):
+    """A shop whose champion is the cascade, with a ranker."""
+    folder = shutil.copytree(trained, tmp_path_factory.mktemp("ranked") / "shop")
+    loaded = load_settings(folder, environment={}, flags={("models", "serve"): "cascade"})
+    run(loaded, ["train_ranker"], force=True)  # with CatBoost, now that pandas may be there
+    run(loaded, ["evaluate", "publish"])
+    return folder
+
+
 def problem(answer, status):
     """Hold an answer to a problem document of a status, and return it."""
     assert answer.status_code == status, answer.text
