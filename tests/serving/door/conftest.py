@@ -20,6 +20,7 @@ from recomart.serving.service import Service
 from recomart.settings import load_settings
 from recomart.sources.catalogue_server import serve_catalogue
 from recomart.sources.generator import ShopSpec, generate_shop
+from tests.shared import made_once
 
 SETTINGS = """\
 project: Small shop
@@ -67,13 +68,15 @@ class Door:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("trained")
+    return made_once(tmp_path_factory, "served", train)
+
+
+def train(folder):
     spec = ShopSpec(n_users=60, n_items=40, n_events=2_000, days=10, dirt=0.0)
     made = generate_shop(folder / "shop", spec)
     with serve_catalogue(json.loads(made.products.read_text(encoding="utf-8"))) as server:
         (folder / "recomart.yaml").write_text(SETTINGS % server.url, encoding="utf-8")
         run(load_settings(folder, environment={}))
-    return folder
 
 
 @pytest.fixture
