@@ -105,8 +105,8 @@ def _difference(
     kept: dict[str, Any], found: Looked, served: Served, now: dict[str, str]
 ) -> str | None:
     """Say what differs from what was seen; None where nothing does."""
-    then = kept["versions"]
-    changed = sorted(view for view in {*then, *now} if then.get(view) != now.get(view))
+    then = kept["versions"]  # of what was looked up: nothing is for an anonymous visitor
+    changed = sorted(view for view in then if then[view] != now.get(view))
     if changed:
         return NEWER.format(views=", ".join(changed))
     shop = served.champion.shop
