@@ -121,6 +121,10 @@ class Lake:
         entry = manifest.by_partition().get(partition)
         if entry is None:
             raise DataSetNotFoundError(f"{manifest.name}/{partition}", self.names())
+        with suppress(KeyError):  # no such file: `_verify` says so
+            body = self.objects.path(entry.key).read_bytes()
+            if hashlib.sha256(body).hexdigest() == entry.sha256:  # read once, for large models
+                return body
         return self._verify(entry).read_bytes()
 
     def version(self, dataset: str, version: str) -> Manifest:

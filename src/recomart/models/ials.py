@@ -7,7 +7,7 @@ of iALS on Item Recommendation Benchmarks", RecSys 2022. How it is solved: docs/
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -219,6 +219,6 @@ def _unheard(items: NDArray[np.float32]) -> NDArray[np.int64]:
 def _are_finite(*arrays: NDArray[np.generic]) -> bool:
     """Whether all are float32 and finite."""
     return all(
-        array.dtype == np.float32 and bool(np.isfinite(array.astype(np.float32)).all())
+        array.dtype == np.float32 and bool(np.isfinite(cast("NDArray[np.float32]", array)).all())
         for array in arrays
     )

@@ -32,7 +32,7 @@ class ByLength:
     """
 
     def __init__(self, vectors: NDArray[np.float32]) -> None:
-        lengths = np.linalg.norm(vectors, axis=1)
+        lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
         order = np.argsort(-lengths, kind="stable")
         self.vectors = vectors
         self._order = order[: int((lengths > 0).sum())].astype(np.int32)

@@ -10,9 +10,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from recomart.errors import NotFoundError
-from recomart.features.online import ColumnTable
 from recomart.ranking.knowledge import (
     CATEGORY,
     ITEM,
@@ -22,13 +24,11 @@ from recomart.ranking.knowledge import (
     Knowledge,
     View,
     category_span,
-    keys_of,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     from recomart.features.online.read import Key
@@ -96,37 +96,33 @@ class OnlineKnowing:
 
     def at(self, user_id: str, history: History, *, with_seen: bool) -> Knowledge:
         """Return what is known of a user with everything; see `Knowing.at`."""
-        met = history.visitor.items.astype(np.int64)
-        users = np.full(len(met), history.row, dtype=np.int64)
-        keys = keys_of(users, met, self.shop.codes, self._span)
-        asked: dict[tuple[str, ...], Keys] = {
-            USER: (np.array([history.row]), [(user_id,)]),
-            USER_CATEGORY: self._pairs(
-                user_id, keys[USER_CATEGORY], self.shop.codes[met], self.shop.categories
-            ),
-            USER_ITEM: self._pairs(user_id, keys[USER_ITEM], met, self.shop.items["item_id"]),
-        }
-        if not with_seen:
-            asked[USER_ITEM] = NO_KEYS
-        if not user_id:  # nothing is stored of an anonymous visitor
-            asked = dict.fromkeys(asked, NO_KEYS)
+        asked = self._asked(user_id, history, with_seen=with_seen) if user_id else {}
         views = [
-            self._fixed.get(name) or self._view(name, features, *asked[self._by[name]])
+            self._fixed.get(name) or self._view(name, features, *asked.get(self._by[name], NO_KEYS))
             for name, features in self._columns.items()
         ]
         return Knowledge(tuple(views), self.shop.codes)
 
-    def _pairs(
-        self,
-        user_id: str,
-        keys: NDArray[np.int64],
-        others: NDArray[np.integer],
-        ids: pa.Array | pa.ChunkedArray,
-    ) -> Keys:
-        """Return the keys of a user with items or categories, as numbers and as ids."""
-        kept, first = np.unique(keys[keys >= 0], return_index=True)
-        chosen = others[keys >= 0][first]
-        return kept, [(user_id, ids[int(place)].as_py()) for place in chosen]
+    def _asked(
+        self, user_id: str, history: History, *, with_seen: bool
+    ) -> dict[tuple[str, ...], Keys]:
+        """Return under which keys to look for a user; see `keys_of` for the numbers."""
+        row, met = history.row, history.visitor.items
+        asked: dict[tuple[str, ...], Keys] = {USER: (np.array([row]), [(user_id,)])}
+        if row < 0:  # a user whom the model does not know has no number of their own
+            return asked
+        kinds = np.unique(self.shop.codes[met])
+        kinds = kinds[kinds >= 0].astype(np.int64)
+        names = self.shop.categories.take(pa.array(kinds)).to_pylist()
+        asked[USER_CATEGORY] = (
+            np.int64(row) * self._span + kinds,
+            [(user_id, name) for name in names],
+        )
+        if with_seen:
+            names = self.shop.items["item_id"].take(pa.array(met)).to_pylist()
+            numbers = row * len(self.shop.codes) + met.astype(np.int64)
+            asked[USER_ITEM] = numbers, [(user_id, name) for name in names]
+        return asked
 
     def _view(
         self, name: str, features: list[str], keys: NDArray[np.int64], ids: list[tuple[str, ...]]
@@ -148,8 +144,13 @@ def _whole(
     features: list[str],
 ) -> View:
     """Read a view of items or categories into memory, by place in the id map."""
-    table = ColumnTable.read(lake, manifest, by[0])
-    values = table.take(ids.to_pylist(), table.columns_of(features))
-    names = [f"{manifest.name}__{f}" for f in features]
-    columns = {name: values[:, place] for place, name in enumerate(names)}
+    [key] = by
+    read = pq.ParquetDataset(lake.paths(manifest.files)).read
+    table = read([key, *features])
+    ids = ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else ids
+    places = pc.index_in(ids, value_set=table[key]).fill_null(len(table)).to_numpy()
+    columns = {}
+    for name in features:
+        known = table[name].cast(pa.float64(), safe=False).to_numpy()
+        columns[f"{manifest.name}__{name}"] = np.append(known, np.nan)[places]
     return View.of(by, np.arange(len(ids), dtype=np.int64), columns)

@@ -65,8 +65,7 @@ class Paths:
         cuts = np.searchsorted(of, np.arange(len(self.models) + 1)).tolist()
         if len(of) > MANY * n * max(len(self.models), 1):
             return [
-                best_of(items[first:stop], scores[first:stop], n)
-                for first, stop in pairwise(cuts)
+                best_of(items[first:stop], scores[first:stop], n) for first, stop in pairwise(cuts)
             ]
         order = np.lexsort((items, -scores, of))
         items, scores = items[order], scores[order]

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from scipy.sparse import csr_array
 
+from recomart.models.sparse import narrow
 from recomart.models.visitor import Visitor
 from recomart.vocabulary import ADD_TO_CART, CLICK, EVENT_TYPES, PURCHASE, VIEW
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
+    from scipy.sparse import csr_array
     from typing_extensions import Self
 
     from recomart.lake import Lake, Manifest
@@ -68,7 +69,6 @@ class Told(NamedTuple):
 TOLD = ("item_id", "title", "category_id", "price", "available")
 REMEMBERED = 20_000
 """Items of which the line is kept ready: about 6 MB."""
-_FRESH = np.dtype([("item", "i4"), ("kind", "i1"), ("strength", "f4"), ("occurred_us", "i8")])
 
 
 @dataclass(frozen=True)
@@ -106,9 +106,8 @@ class Shop:
             items=items,
             categories=categories,
             codes=items["category_code"].to_numpy(),
-            history=csr_array(
-                (arrays["weights"], arrays["indices"], arrays["indptr"]),
-                shape=(len(users), len(items)),
+            history=narrow(
+                arrays["weights"], arrays["indices"], arrays["indptr"], (len(users), len(items))
             ),
             types=arrays["types"],
             last_us=arrays["last_us"],
@@ -135,10 +134,14 @@ class Shop:
         order = last_us.argsort(kind="stable")
         latest, latest_us = items[order], last_us[order]
         if fresh:
-            since = np.array(fresh, dtype=_FRESH)
-            latest = np.concatenate([latest, since["item"]])
-            latest_us = np.concatenate([latest_us, since["occurred_us"]])
-            items, weights, types = _merged(items, weights, types, since)
+            new, kinds, strengths, times = zip(*fresh, strict=True)
+            latest = np.concatenate([latest, np.array(new, dtype=np.int32)])
+            latest_us = np.concatenate([latest_us, np.array(times, dtype=np.int64)])
+            items, weights, types = _merged(
+                np.concatenate([items, latest[-len(new) :]]),
+                np.concatenate([weights, np.array(strengths, dtype=np.float32)]),
+                np.concatenate([types, np.array(kinds, dtype=np.int8)]),
+            )
         return History(row, Visitor(items, weights, latest, latest_us, len(self.items)), types)
 
     def of_items(self, items: list[int]) -> History:
@@ -186,17 +189,11 @@ class Shop:
 
 
 def _merged(
-    indices: NDArray[np.integer],
-    weights: NDArray[np.float32],
-    types: NDArray[np.int8],
-    since: NDArray[np.void],
+    items: NDArray[np.int32], strengths: NDArray[np.float32], kinds: NDArray[np.int8]
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int8]]:
-    """Add what happened since: sums of strengths above 0, and what was done most strongly."""
-    both = np.concatenate([indices, since["item"]])
-    items, place = np.unique(both, return_inverse=True)
-    strengths = np.concatenate([weights, since["strength"]])
+    """Put what was done with an item together: the sum above 0, and what was done most strongly."""
+    items, place = np.unique(items, return_inverse=True)
     total = np.bincount(place, strengths, minlength=len(items)).astype(np.float32)
-    kinds = np.concatenate([types, since["kind"]])
     strongest = np.zeros(len(items), dtype=np.int8)
     order = np.argsort(strengths, kind="stable")
     strongest[place[order]] = kinds[order]

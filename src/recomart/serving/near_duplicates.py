@@ -36,6 +36,8 @@ def near_duplicates(
 
     Returns int32, shape (n_items,), -1 for an item that is like no other; None: all are.
     """
+    if titles.null_count == len(titles):
+        return None
     forms = _forms(titles, frozenset(map(_folded, variant_words))).dictionary_encode()
     tells = [form.count(" ") - form.count(_VARIANT) for form in forms.dictionary.to_pylist()]
     codes = forms.indices.to_numpy(zero_copy_only=False).astype(np.int64)
