@@ -16,7 +16,8 @@ from recomart import __version__
 from recomart.errors import RecomartError
 from recomart.serving import schemas
 from recomart.serving.access import Access
-from recomart.serving.limits import Body, Guard, SecurityHeaders, Shed, TimeLimit
+from recomart.serving.bodies import Body
+from recomart.serving.limits import Guard, SecurityHeaders, Shed, TimeLimit
 from recomart.serving.openapi import describe, told
 from recomart.serving.problems import Problem, of_faults, of_http
 from recomart.serving.routes import Doors

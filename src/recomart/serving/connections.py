@@ -34,6 +34,7 @@ class ConnectionConfig(uvicorn.Config):
         super().__init__(app, http=Connection, timeout_keep_alive=KEEP_ALIVE_S, **options)
         self.head_s = settings.header_timeout_s
         self.answer_s = settings.timeout_s
+        self.patience_s = min(self.head_s, self.answer_s)
         self.most = settings.max_connections
         self.strangers: dict[Connection, None] = {}
         """Connections that have not sent a whole head yet, the longest waiting first."""
@@ -69,7 +70,7 @@ class Connection(HttpToolsProtocol):
                 return
         strangers[self] = None
         self._owes_head_since = self.loop.time()
-        self._look_in(self.config.head_s)
+        self._look_in(self.config.patience_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of it."""
@@ -182,8 +183,8 @@ class Connection(HttpToolsProtocol):
             )
             if since is not None
         ]
-        left = min(due, default=now + config.head_s) - now
+        left = min(due, default=now + config.patience_s) - now
         if left <= 0:
             self.transport.abort()
         else:
-            self._look_in(min(left, config.head_s))
+            self._look_in(min(left, config.patience_s))
