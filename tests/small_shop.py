@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
+from recomart.lake import open_lake
 from recomart.pipeline import run
+from recomart.ranking.aliases import PUBLISHED
 from recomart.settings import load_settings
 from recomart.sources.catalogue_server import serve_catalogue
 from recomart.sources.generator import ShopSpec, generate_shop
@@ -34,3 +36,20 @@ def make_shop(folder, more=None):
         (folder / "recomart.yaml").write_text(SETTINGS % server.url, encoding="utf-8")
         run(load_settings(folder, environment={}, flags=more))
     return folder
+
+
+def publish(folder, serve="popularity"):
+    """Publish another model over the same data."""
+    flags = {("models", "serve"): serve}
+    run(load_settings(folder, environment={}, flags=flags), ["evaluate", "publish"])
+
+
+def spoil(folder, number):
+    """Damage a published model of a lake, in what is its alone."""
+    lake = open_lake(load_settings(folder, environment={}))
+    manifest = next(m for m in lake.history(PUBLISHED) if m.number == number)
+    others = {f.key for m in lake.history(PUBLISHED) if m.number != number for f in m.files}
+    key = next(f.key for f in manifest.files if f.key not in others)
+    path = folder / "data" / "lake" / key
+    path.chmod(0o644)
+    path.write_bytes(b"x" + path.read_bytes()[1:])

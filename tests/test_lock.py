@@ -39,11 +39,7 @@ def locked(name, python):
     """The versions that pip installs on one Python, by name."""
     lines = re.findall(r"^(?! )([^\\\n]+?) *\\$", lock_text(name), flags=re.MULTILINE)
     pins = [Requirement(line) for line in lines]
-    return {
-        pin.name: next(iter(pin.specifier)).version
-        for pin in pins
-        if is_for(pin, python)
-    }
+    return {pin.name: next(iter(pin.specifier)).version for pin in pins if is_for(pin, python)}
 
 
 def wanted():

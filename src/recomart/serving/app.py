@@ -54,7 +54,7 @@ def create_app(service: Service, settings: ServingSettings) -> FastAPI:
         app.mount("/shop", StaticFiles(directory=pages, html=True), name="shop")
     for kind, answer in HANDLERS.items():
         app.add_exception_handler(kind, answer)
-    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
+    app.openapi = lambda: describe(app, with_keys=service.keys.are_needed)  # type: ignore[method-assign]
     _add_limits(app, service, settings)
     return app
 

@@ -6,7 +6,6 @@ heads of any length. What has its request in work has the limits of `serving.lim
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -26,6 +25,7 @@ PARTING_S = 0.5
 """What is on its way when the server is stopped has so long to arrive."""
 KEEP_ALIVE_S = 5
 """How long a connection may be idle between two requests."""
+
 
 class ConnectionConfig(uvicorn.Config):
     """uvicorn's configuration, with our connections and their limits."""
@@ -51,6 +51,7 @@ class Connection(HttpToolsProtocol):
 
     _owes_head_since: float | None = None
     _owes_reading_since: float | None = None
+    _is_at_work = False
     _is_idle = False
     _has_head = False
     _is_parting = False
@@ -108,7 +109,8 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Begin with a request."""
         self.config.strangers.pop(self, None)
-        self._has_head, self._owes_head_since, self._n_unread = True, None, 0
+        self._has_head, self._is_at_work = True, True
+        self._owes_head_since, self._n_unread = None, 0
         super().on_headers_complete()
         if self._is_parting:
             self.cycle.keep_alive = False
@@ -128,7 +130,7 @@ class Connection(HttpToolsProtocol):
         is_last = not self.pipeline
         super().on_response_complete()
         if is_last:
-            self._is_idle = True
+            self._is_idle, self._is_at_work = True, False
 
     def pause_writing(self) -> None:
         """Note that answers are not read."""
@@ -147,24 +149,21 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, error: RequestError) -> None:
         """Answer outside of any request, and end the connection."""
-        problem = Problem(error)
-        body = problem.body()
-        headers = {**problem.headers(), "content-length": len(body), "connection": "close"}
-        lines = [f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        self.transport.write("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
+        self.transport.write(Problem(error).alone())
         self.transport.close()
 
     def shutdown(self) -> None:
-        """Answer what is in work or on its way, and end."""
+        """Answer what is in work or on its way, say with it that it is the last, and end."""
         self._is_parting = True
-        if self.cycle is None or self.cycle.response_complete:
-            self.loop.call_later(PARTING_S, self._part)
-        else:
+        if self._is_at_work and not self.cycle.response_started:
             self.cycle.keep_alive = False
+        else:
+            self.loop.call_later(PARTING_S, self._part)
 
     def _part(self) -> None:
-        if self.cycle is None or self.cycle.response_complete:
+        if self._is_at_work:
+            self.cycle.keep_alive = False
+        else:
             self.transport.close()
 
     def _look_in(self, seconds: float) -> None:

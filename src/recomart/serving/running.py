@@ -83,25 +83,24 @@ def serve(loaded: Loaded, listening: Callable[[str], None]) -> None:
 
 
 def _alone(loaded: Loaded, listener: socket.socket) -> Callable[[], None]:
-    import uvicorn
+    from recomart.serving.parting import Alone
 
     os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
     app = Making(loaded)()  # what is wrong with it is raised here
-    server = uvicorn.Server(configured(app, loaded.settings.serving))
+    server = Alone(configured(app, loaded.settings.serving))
     return lambda: server.run(sockets=[listener])
 
 
 def _together(loaded: Loaded, listener: socket.socket, metrics: Path) -> Callable[[], None]:
-    from uvicorn.supervisors import Multiprocess
-
     from recomart.lake import open_lake
     from recomart.ranking.aliases import champion_of
+    from recomart.serving.parting import Workers
 
     champion_of(open_lake(loaded))  # without one, no worker would come up
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)  # before the workers import it
     settings = loaded.settings.serving
     config = configured(Making(loaded), settings, factory=True, workers=settings.workers)
-    return Multiprocess(config, sockets=[listener]).run
+    return Workers(config, sockets=[listener]).run
 
 
 OPTIONS: dict[str, Any] = {
@@ -110,13 +109,14 @@ OPTIONS: dict[str, Any] = {
     "server_header": False,
     "proxy_headers": False,
     "lifespan": "on",
+    "loop": "asyncio",  # uvloop did not pay: benchmarks/http_servers.py
     "backlog": WAITING,
     "timeout_graceful_shutdown": STOP_S,
     "ws": "none",
 }
 
 
-def configured(app: object, settings: ServingSettings, **more: Any) -> uvicorn.Config:  # noqa: ANN401 - uvicorn's options
+def configured(app: object, settings: ServingSettings, **more: Any) -> uvicorn.Config:
     """Return how an application, or what makes it, is served."""
     from recomart.serving.connections import ConnectionConfig
 

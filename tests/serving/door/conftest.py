@@ -12,12 +12,12 @@ import httpx
 import pytest
 import uvicorn
 
-from recomart.pipeline import run
 from recomart.serving.app import create_app
 from recomart.serving.running import configured, listen
 from recomart.serving.service import Service
 from recomart.settings import load_settings
 from tests.small_shop import make_shop
+
 
 @dataclass
 class Door:
@@ -55,12 +55,6 @@ def trained(tmp_path_factory):
 def shop(trained, tmp_path):
     """A copy of the trained shop that may be spoilt."""
     return shutil.copytree(trained, tmp_path / "copy")
-
-
-def publish(folder, serve="popularity"):
-    """Publish another model over the same data."""
-    flags = {("models", "serve"): serve}
-    run(load_settings(folder, environment={}, flags=flags), ["evaluate", "publish"])
 
 
 @contextmanager
