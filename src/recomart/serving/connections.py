@@ -36,6 +36,7 @@ class ConnectionConfig(uvicorn.Config):
         self.answer_s = settings.timeout_s
         self.patience_s = min(self.head_s, self.answer_s)
         self.most = settings.max_connections
+        self.is_parting = False
         self.strangers: dict[Connection, None] = {}
         """Connections that have not sent a whole head yet, the longest waiting first."""
 
@@ -54,7 +55,6 @@ class Connection(HttpToolsProtocol):
     _is_at_work = False
     _is_idle = False
     _has_head = False
-    _is_parting = False
     _n_unread = 0
     """Bytes since the last that meant something."""
     _looking: asyncio.TimerHandle | None = None
@@ -72,6 +72,8 @@ class Connection(HttpToolsProtocol):
         strangers[self] = None
         self._owes_head_since = self.loop.time()
         self._look_in(self.config.patience_s)
+        if self.config.is_parting:  # it was taken just before the end
+            self.loop.call_later(PARTING_S, self._part)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of it."""
@@ -112,7 +114,7 @@ class Connection(HttpToolsProtocol):
         self._has_head, self._is_at_work = True, True
         self._owes_head_since, self._n_unread = None, 0
         super().on_headers_complete()
-        if self._is_parting:
+        if self.config.is_parting:
             self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
@@ -154,7 +156,7 @@ class Connection(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """Answer what is in work or on its way, say with it that it is the last, and end."""
-        self._is_parting = True
+        self.config.is_parting = True
         if self._is_at_work and not self.cycle.response_started:
             self.cycle.keep_alive = False
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 from contextlib import contextmanager, suppress
@@ -48,7 +49,8 @@ class Workers(Multiprocess):
 def turning_away(listeners: list[socket.socket]) -> Iterator[None]:
     """Answer 503 to whoever is not taken by a worker any more, until the block ends."""
     is_over = Event()
-    kept = [listener.dup() for listener in listeners]
+    # not listener.dup(): that would let the workers' accept wait, too
+    kept = [socket.socket(fileno=os.dup(listener.fileno())) for listener in listeners]
     thread = Thread(target=_turn_away, args=(kept, is_over), name="parting", daemon=True)
     thread.start()
     try:
