@@ -23,7 +23,8 @@ demo: $(VENV)/rank.stamp ## Build a shop, check it, learn from it, recommend; tw
 	$(BIN)/recomart demo
 
 test: $(VENV)/dev.stamp ## Run the tests and measure what they cover
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report=term
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile \
+	    --no-loadscope-reorder --cov --cov-report=term
 
 check: $(VENV)/dev.stamp ## Lint, format, types, layers, sizes, dead code
 	$(BIN)/ruff check .

@@ -24,6 +24,7 @@ LOCKS = {
         *("--extra", "postgres", "--extra", "redis", "--extra", "spark"),  # tests use them all
         *("--extra", "rank", "--extra", "tune", "--extra", "s3", "--extra", "tracking"),
         *("--extra", "versioning", "--extra", "lineage", "--extra", "prefect", "--extra", "serve"),
+        *("--extra", "otel"),
     ],
     "bench": ["--extra", "bench", "--constraint", "requirements/core.txt"],
 }

@@ -14,10 +14,29 @@ from recomart.engines import connect
 from recomart.lake import Lake, LocalObjects, Workbench
 from recomart.settings import EngineSettings, Loaded, Settings
 from tests.servers import postgres_server, redis_server
+from tests.shared import made_once
 from tests.trained import train
+from tests.untraced import rest_while_sql_is_written
 
 settings.register_profile("recomart", deadline=None, max_examples=50)
 settings.load_profile("recomart")
+if sys.version_info < (3, 12):
+    rest_while_sql_is_written()
+
+LONGEST = (
+    "engines/test_same_on_every_engine.py",
+    "pipeline/test_prefect_flow.py",
+    "pipeline/test_run.py",
+    "pipeline/test_real_data.py",
+    "pipeline/test_cascade_run.py",
+    "pipeline/test_s3_run.py",
+    "pipeline/test_tracking.py",
+    "pipeline/test_runs.py",
+    "cli/test_cli.py",
+    "features/test_as_of.py",
+    "laws/test_no_leak_in_training_rows.py",
+)
+"""Files that begin before others, so that no worker is left with one of them at the end."""
 
 
 class NoPandas:
@@ -46,13 +65,13 @@ def pandas_allowed():
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    # once imported, pandas is there for everybody: files with tests that need it come last, of
-    # them Spark's first, which take longest
+    # once imported, pandas is there for everybody: files with tests that need it come last
     with_pandas = {item.path for item in items if _wants_pandas(item)}
+    order = {name: number for number, name in enumerate(LONGEST)}
 
     def place(item):
-        is_spark = item.path.parent.name == "engines"
-        return item.path in with_pandas, not is_spark, _wants_pandas(item)
+        name = f"{item.path.parent.name}/{item.path.name}"
+        return item.path in with_pandas, order.get(name, len(order)), _wants_pandas(item)
 
     items.sort(key=place)
 
@@ -136,4 +155,4 @@ def s3_url(s3):
 @pytest.fixture(scope="session")
 def published_shop(tmp_path_factory, pandas_allowed):
     """A folder with a shop that published the cascade and then a single model; copy it."""
-    return train(tmp_path_factory.mktemp("published"))
+    return made_once(tmp_path_factory, "published", train)

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 DEBIAN_POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-PATIENCE_S = 30
+PATIENCE_S = 90
 
 
 def find(program, *folders):

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LOCKS = ("core", "rank", "dev", "bench")
 TESTED = (
     *("postgres", "redis", "spark", "rank", "tune", "s3", "tracking", "versioning", "lineage"),
-    *("prefect", "serve"),
+    *("prefect", "serve", "otel"),
 )
 """Extras that the tests use."""
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")

@@ -14,16 +14,21 @@ from recomart.ranking import Champion
 from recomart.settings import load_settings
 from recomart.sources.generator import ShopSpec, generate_shop
 
-SETTINGS = """\
+SOURCES = """\
 project: Small shop
 sources:
   events: {kind: csv, path: shop/events/*.csv}
   categories: {kind: csv, holds: categories, path: shop/categories.csv}
 engine: {threads: 2, memory_limit: 1GiB}
+"""
+SETTINGS = (
+    SOURCES
+    + """\
 models: {train: [popularity, cooccurrence, rp3beta], serve: cascade}
 ranking: {trees: 20, losses: [QueryRMSE], label_days: 2, max_users: 50}
 evaluation: {test_days: 2, relevant: [view, click, add_to_cart, purchase], bootstrap: 100}
 """
+)
 UNSEEN = {"explore", "load_warehouse", "registry_page"}
 NEEDED = [stage.name for stage in STAGES if stage.name not in UNSEEN]
 

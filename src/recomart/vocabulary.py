@@ -33,8 +33,14 @@ EVENT_COLUMNS = {
     "price": "float64",
     "rating": "float64",
     "source": "string",
+    "shop_session_id": "string",
+    "recommendation_id": "string",
 }
-"""Columns of a valid event and their types; the first six are never null."""
+"""Columns of a valid event and their types; the first six are never null.
+
+`shop_session_id` is the visit as the shop tells it, under its name `session_id`; what preparation
+finds is `session_id`. `recommendation_id` names the list in which the item was recommended.
+"""
 
 CATALOGUE_COLUMNS = {
     "item_id": "string",

@@ -10,6 +10,8 @@ from recomart.engines.spark import SparkEngine
 from recomart.settings import EngineSettings
 from tests.servers import find
 
+QUICK_START = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto"
+"""Of each Java: queries over few rows pay for compiling well, and never get it back."""
 CLUSTER = EngineSettings(
     kind="spark",
     spark_master="local-cluster[2,1,1024]",  # two executors, each a process of its own
@@ -17,6 +19,8 @@ CLUSTER = EngineSettings(
         "spark.sql.shuffle.partitions": "2",
         "spark.sql.adaptive.enabled": "false",
         "spark.driver.memory": "1g",
+        "spark.driver.extraJavaOptions": QUICK_START,
+        "spark.executor.extraJavaOptions": QUICK_START,
         "spark.log.level": "ERROR",
     },
 )

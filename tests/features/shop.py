@@ -1,5 +1,6 @@
 """A tiny shop, as the preparation stage would leave it."""
 
+import duckdb
 import ibis
 import pyarrow as pa
 
@@ -31,19 +32,50 @@ def event(number, user, item, kind, days_ago, **more):
     return row | {"session_position": number} | more
 
 
+def arrow(rows, columns):
+    return pa.Table.from_pylist(list(rows), schema=ibis.schema(columns).to_pyarrow())
+
+
 def table(rows, columns):
-    return ibis.memtable(pa.Table.from_pylist(rows, schema=ibis.schema(columns).to_pyarrow()))
+    return ibis.memtable(arrow(rows, columns))
 
 
 def inputs(events, history=(), categories=(), at_us=AT_US, **settings):
-    rows = known_before(table(list(events), PREPARED_COLUMNS), at_us)
     return Inputs(
-        events=rows,
-        categories=table(list(categories), CATEGORIES),
-        history=table(list(history), HISTORY),
+        events=known_before(table(events, PREPARED_COLUMNS), at_us),
+        categories=table(categories, CATEGORIES),
+        history=table(history, HISTORY),
         at_us=at_us,
         settings=FeatureSettings.model_validate(settings),
     )
+
+
+def inputs_by_name(at_us=AT_US):
+    """Inputs whose rows are told later, by `asking`: all events, those not yet known included."""
+    return Inputs(
+        events=ibis.table(PREPARED_COLUMNS, name="events"),
+        categories=ibis.table(CATEGORIES, name="categories"),
+        history=ibis.table(HISTORY, name="history"),
+        at_us=at_us,
+        settings=FeatureSettings(),
+    )
+
+
+def asking(expression):
+    """Return what answers an expression over named tables; its SQL, slow to write, is written once.
+
+    It takes the rows of each table as Arrow, by its name.
+    """
+    sql = str(ibis.to_sql(expression, dialect="duckdb"))
+    schema = expression.schema().to_pyarrow()
+    con = duckdb.connect(config={"threads": 1})
+
+    def ask(**tables):
+        for name, rows in tables.items():
+            con.register(name, rows)
+        return con.execute(sql).to_arrow_table().cast(schema).to_pylist()
+
+    return ask
 
 
 def version(item, from_days_ago, price, category=None, to_days_ago=None):

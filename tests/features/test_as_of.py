@@ -1,7 +1,9 @@
 """Point in time: the features of many entities, each at a moment of its own."""
 
 from dataclasses import replace
+from functools import cache
 
+import ibis
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -9,8 +11,19 @@ from hypothesis import strategies as st
 from recomart.features.definition import as_of, known_before
 from recomart.features.stage import build_features
 from recomart.features.views import VIEWS
+from recomart.settings import FeatureSettings
 from recomart.vocabulary import DAY_US, PREPARED_COLUMNS
-from tests.features.shop import AT_US, CATEGORIES, event, inputs, table, version
+from tests.features.shop import (
+    AT_US,
+    CATEGORIES,
+    arrow,
+    asking,
+    event,
+    inputs,
+    inputs_by_name,
+    table,
+    version,
+)
 from tests.features.shop import HISTORY as HISTORY_COLUMNS
 
 NOON_BEFORE = AT_US - DAY_US // 2
@@ -89,18 +102,52 @@ def snapshot(view, given, at_us):
     return {tuple(row[key] for key in view.keys): row for row in found}
 
 
+class Law:
+    """A view asked in both ways about events that are told later."""
+
+    def __init__(self, view):
+        self.view, given = view, inputs_by_name()
+        asked = ibis.table({"n": "int64", "at_us": "int64", **view.keys}, name="asked")
+        self.ask_many = asking(as_of(asked, view, given).order_by("n"))
+        self.ask_one = {
+            at_us: asking(
+                view.table(replace(given, events=known_before(given.events, at_us), at_us=at_us))
+            )
+            for at_us in MOMENTS
+        }
+
+    def told(self, events):
+        return {
+            "events": arrow(events, PREPARED_COLUMNS),
+            "history": arrow(HISTORY, HISTORY_COLUMNS),
+            "categories": arrow(TREE, CATEGORIES),
+        }
+
+    def answers(self, events, at=MOMENTS):
+        asked, columns = questions(self.view, at)
+        return asked, self.ask_many(asked=arrow(asked, columns), **self.told(events))
+
+    def snapshot(self, events, at_us):
+        """The view for every entity as of one moment, by key."""
+        found = self.ask_one[at_us](**self.told(events))
+        return {tuple(row[key] for key in self.view.keys): row for row in found}
+
+
+law_of = cache(lambda name: Law(VIEWS[name]))
+
+
 @pytest.mark.parametrize("name", VIEWS)
 @settings(max_examples=5, deadline=None)
 @given(made=rows)
 @example(made=BUSY)
 def test_each_answer_is_that_of_the_snapshot_of_its_moment(name, made):
-    view, given = VIEWS[name], everything(events_of(made))
-    snapshots = {at_us: snapshot(view, given, at_us) for at_us in MOMENTS}
-    asked, found = answers(view, given)
+    view, law, events = VIEWS[name], law_of(name), events_of(made)
+    snapshots = {at_us: law.snapshot(events, at_us) for at_us in MOMENTS}
+    asked, found = law.answers(events)
 
     for question, answer in zip(asked, found, strict=True):
         key = tuple(question[column] for column in view.keys)
-        nothing = dict.fromkeys(view.columns(given.settings))
+        nothing = dict.fromkeys(view.columns(FeatureSettings()))
         assert answer == {**nothing, **snapshots[question["at_us"]].get(key, {}), **question}
 
 
@@ -109,10 +156,10 @@ def test_each_answer_is_that_of_the_snapshot_of_its_moment(name, made):
 @given(made=rows)
 @example(made=BUSY)
 def test_an_answer_is_that_of_the_history_cut_off_at_its_moment(name, made):
-    events = events_of(made)
+    law, events = law_of(name), events_of(made)
     before = [e for e in events if max(e["occurred_us"], e["arrived_us"]) < NOON_BEFORE]
-    _, found = answers(VIEWS[name], everything(events), [NOON_BEFORE])
-    _, expected = answers(VIEWS[name], everything(before), [NOON_BEFORE])
+    _, found = law.answers(events, [NOON_BEFORE])
+    _, expected = law.answers(before, [NOON_BEFORE])
 
     assert found == expected
 

@@ -3,12 +3,14 @@
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
 
 from recomart.lake import open_lake
 from recomart.settings import load_settings
 from recomart.sources.generator import ShopSpec, generate_shop
+from tests.shared import made_once
 
 SETTINGS = """\
 project: Small shop
@@ -50,6 +52,15 @@ def shop_files(tmp_path_factory):
     return generate_shop(folder, spec)
 
 
+def undisturbed(folder, shop_files):
+    """Run a shop in a process of its own, and keep how long it took."""
+    (folder / "shop").symlink_to(shop_files.folder, target_is_directory=True)
+    (folder / "recomart.yaml").write_text(SETTINGS, encoding="utf-8")
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-c", RUN, str(folder)], check=True)
+    (folder / "seconds").write_text(str(time.perf_counter() - began), encoding="utf-8")
+
+
 @pytest.fixture
 def loaded(tmp_path, shop_files):
     (tmp_path / "shop").symlink_to(shop_files.folder, target_is_directory=True)
@@ -60,11 +71,7 @@ def loaded(tmp_path, shop_files):
 @pytest.fixture(scope="session")
 def reference(tmp_path_factory, shop_files):
     """How long an undisturbed run takes, and what it makes."""
-    folder = tmp_path_factory.mktemp("reference")
-    (folder / "shop").symlink_to(shop_files.folder, target_is_directory=True)
-    (folder / "recomart.yaml").write_text(SETTINGS, encoding="utf-8")
-    began = time.perf_counter()
-    subprocess.run([sys.executable, "-c", RUN, str(folder)], check=True)
-    seconds = time.perf_counter() - began
+    folder = made_once(tmp_path_factory, "reference", partial(undisturbed, shop_files=shop_files))
+    seconds = float((folder / "seconds").read_text(encoding="utf-8"))
     made = versions(load_settings(folder, environment={}))
     return seconds, {k: v for k, v in made.items() if not k.startswith("raw_")}

@@ -20,13 +20,11 @@ from recomart.ranking.interactions import EventArrays, read_events
 from recomart.ranking.knowing import Knowing
 from recomart.ranking.questions import known_at
 from recomart.settings import load_settings
+from tests.trained import SOURCES
 
-SETTINGS = """\
-project: Small shop
-sources:
-  events: {kind: csv, path: shop/events/*.csv}
-  categories: {kind: csv, holds: categories, path: shop/categories.csv}
-engine: {threads: 2, memory_limit: 1GiB}
+SETTINGS = (
+    SOURCES
+    + """\
 models:
   train: [popularity, cooccurrence, rp3beta]
   serve: cascade
@@ -35,6 +33,7 @@ evaluation: {test_days: 2, relevant: [view, click, add_to_cart, purchase], boots
              exclude_seen: false}
 tracking: {is_on: false}
 """
+)
 FEW = ("ingest", "validate", "prepare", "build_features")
 
 

@@ -28,18 +28,17 @@ from recomart.ranking.aliases import PUBLISHED, promote, published
 from recomart.ranking.questions import known_at
 from recomart.ranking.shop import Shop
 from recomart.settings import load_settings
+from tests.trained import SOURCES
 
-SETTINGS = """\
-project: Small shop
-sources:
-  events: {kind: csv, path: shop/events/*.csv}
-  categories: {kind: csv, holds: categories, path: shop/categories.csv}
-engine: {threads: 2, memory_limit: 1GiB}
+SETTINGS = (
+    SOURCES
+    + """\
 models: {train: [popularity, rp3beta], serve: rp3beta}
 ranking: {retrievers: [rp3beta], label_days: 1}
 evaluation: {test_days: 3, relevant: [view, click, add_to_cart, purchase], bootstrap: 100,
              exclude_seen: false}
 """
+)
 FIRST_NEW = datetime(2026, 6, 14, 8, tzinfo=timezone.utc)
 """Days after the last of the shop's files, so that there is a stretch to judge by."""
 OFF = {("retraining", setting): None for setting, _ in MEASURES.values()}

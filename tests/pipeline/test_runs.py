@@ -21,7 +21,7 @@ from recomart.lake import open_lake
 from recomart.pipeline import run
 from recomart.pipeline.differences import differences
 from recomart.pipeline.past_code import reproduce_with
-from recomart.pipeline.record import Commit
+from recomart.pipeline.record import Commit, commit_of
 from recomart.pipeline.reproduction import PLACE, reproduce
 from recomart.pipeline.runs import Runs
 from recomart.settings import load_settings
@@ -189,6 +189,19 @@ def call(code, *words, check=True):
         capture_output=True,
         text=True,
     )
+
+
+def test_the_git_of_a_hook_is_not_taken_for_the_shop_s_own(tmp_path, monkeypatch):
+    for name in ("shop", "theirs"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name, encoding="utf-8")
+        git(tmp_path / name, "init", "--quiet")
+        commit(tmp_path / name)
+    expected = commit_of(tmp_path / "shop")
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "theirs" / ".git"))
+
+    assert commit_of(tmp_path / "shop") == expected
+    assert commit_of(tmp_path) is None
 
 
 def test_a_run_of_older_code_is_done_again_with_it(old_code, loaded):

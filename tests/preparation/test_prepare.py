@@ -5,7 +5,7 @@ import pytest
 from recomart.errors import SettingsError
 from recomart.lake import Dates
 from recomart.preparation.stage import prepare
-from recomart.vocabulary import DAY_US, MINUTE_US, PREPARED_COLUMNS
+from recomart.vocabulary import COLUMNS_OF, DAY_US, MINUTE_US, PREPARED_COLUMNS
 from tests.preparation.shop import NOON, at, event, product, settings, write_valid
 
 EVENTS = settings(events="events")
@@ -65,6 +65,34 @@ def test_a_session_goes_on_over_midnight_and_users_do_not_mix(shop):
 
     assert found[0]["session_id"] == found[2]["session_id"] != found[1]["session_id"]
     assert found[2]["session_position"] == 2
+
+
+def test_the_shop_s_session_and_the_list_that_was_shown_are_kept_beside_ours(shop):
+    told = {"shop_session_id": "visit-1", "recommendation_id": "3aa4ecdcbe65-66012d01ba7a"}
+    rows = [
+        event(1, "ann", "mug", "click", at(4), **told),
+        event(2, "ann", "pen", "click", at(4, 99), shop_session_id="visit-1"),
+        event(3, "bob", "mug", "click", at(4)),
+    ]
+    found = prepared(shop(rows))
+
+    assert [{name: row[name] for name in told} for row in found] == [
+        told,
+        dict.fromkeys(told),
+        {**told, "recommendation_id": None},
+    ]
+    assert len({row["session_id"] for row in found}) == 3
+
+
+def test_valid_rows_from_before_a_column_was_there_have_none_in_it(shop, monkeypatch):
+    bench = shop([])
+    with monkeypatch.context() as before:
+        for name in ("shop_session_id", "recommendation_id"):
+            before.delitem(COLUMNS_OF["events"], name)
+        write_valid(bench, "events", "events", {"a": [event(1, "ann", "mug", "view", at(4))]})
+
+    [row] = prepared(bench)
+    assert (row["shop_session_id"], row["recommendation_id"]) == (None, None)
 
 
 def made_days():

@@ -85,6 +85,34 @@ def test_an_event_id_of_the_shop_s_own_decides_what_is_the_same(shop):
     assert shop.valid("event_id", "user_id") == [("e1", "ann"), ("e2", "ann")]
 
 
+@pytest.mark.parametrize(
+    ("header", "columns"),
+    [
+        (b"session_id,recommendation_id", {}),
+        (b"visit,shown", {"shop_session_id": "visit", "recommendation_id": "shown"}),
+        (b"visit,shown", {"shop_session_id": {"from": "visit"}}),
+    ],
+)
+def test_the_shop_s_session_and_the_list_that_was_shown_are_taken_over(shop, header, columns):
+    shop.means(columns=columns)
+    shop.put("a.csv", header + b"," + HEADER + b"s1,r1," + ANN + b",," + BOB).run()
+
+    shown = "r1" if columns == {} or "recommendation_id" in columns else None
+    assert shop.valid("user_id", "shop_session_id", "recommendation_id") == [
+        ("ann", "s1", shown),
+        ("bob", None, None),
+    ]
+
+
+def test_an_event_is_the_same_whether_or_not_its_session_is_read(tmp_path):
+    data = b"visit," + HEADER + b"s1," + ANN + b"s2," + ANN + b"s1," + ANN
+    shops = [Shop(tmp_path / "1"), Shop(tmp_path / "2", columns={"shop_session_id": "visit"})]
+    ids = [shop.put("a.csv", data).run().valid("event_id") for shop in shops]
+
+    assert ids[0] == ids[1]
+    assert len(ids[0]) == 2
+
+
 def test_an_event_of_an_earlier_file_is_not_taken_again(shop):
     shop.put("a.csv", HEADER + ANN + BOB).run()
     shop.put("b.csv", HEADER + BOB + CAT).run(now_us=NOW_US + DAY_US)

@@ -9,8 +9,8 @@ from recomart.models.cooccurrence import CoOccurrence
 from recomart.models.interactions import Interactions
 from recomart.ranking.answers import model_version_of
 from recomart.ranking.champion import Champion, typical_users
-from recomart.ranking.shop import Shop
-from recomart.vocabulary import EVENT_TYPES, PURCHASE, VIEW
+from recomart.ranking.shop import Fresh, Shop
+from recomart.vocabulary import CANCEL, EVENT_TYPES, PURCHASE, VIEW
 
 ITEMS = ["mug", "pan", "pen", "pot", "tea"]
 HISTORIES = {"ann": {"mug": 5, "tea": 1}, "bob": {"mug": 5, "tea": 5, "pot": 1}, "cat": {"pen": 1}}
@@ -69,6 +69,15 @@ def test_what_the_user_had_may_be_asked_for(champion):
     ids = {line.item_id for line in champion.recommend("bob", 5, exclude_seen=False)}
 
     assert {"mug", "tea"} <= ids
+
+
+def test_what_was_taken_back_is_no_reason(champion):
+    bought, cancelled = (EVENT_TYPES.index(kind) for kind in (PURCHASE, CANCEL))
+    fresh = [Fresh(0, bought, 5.0, 1), Fresh(4, bought, 5.0, 2), Fresh(0, cancelled, -5.0, 3)]
+
+    lines = champion.answer("new", champion.shop.of_row(-1, fresh), 4)
+
+    assert lines[0].reason == "because you bought Tea"
 
 
 @pytest.mark.parametrize("user", ["nobody", "", "ann'; DROP TABLE users", "🎁"])

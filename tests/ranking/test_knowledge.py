@@ -82,7 +82,7 @@ def test_the_matrix_has_a_column_for_each_name(knowledge):
     candidates = union(("a",), [top([[0, 1], [2, -1]])], 3, 9)
     matrix = matrix_of(candidates, np.array([5, 2], dtype=np.int32), knowledge)
 
-    assert matrix.shape == (3, len(columns_of(("a",), knowledge)))
+    assert matrix.shape == (3, len(columns_of(("a",), knowledge.names)))
     assert matrix[2, -2] == np.float32(0.9)  # the second row is user 2
 
 

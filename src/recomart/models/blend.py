@@ -8,17 +8,18 @@ Multiple Searches", TREC-2 1994: CombSUM); lists of similar items are fused by r
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, Field, model_validator
 
 from recomart.errors import ArtefactError, NotFittedError
 from recomart.models.base import TopN, check_history
+from recomart.models.opinion import Folded
 from recomart.models.popularity import Popularity, PopularityConfig
 from recomart.models.retrievers import RETRIEVERS
 from recomart.models.scorer import Scorer, row_blocks
-from recomart.models.selection import top_n
+from recomart.models.selection import Ranking, best_of, top_n
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
     from recomart.models.base import Recommender
     from recomart.models.interactions import Interactions
+    from recomart.models.opinion import Opinion
+    from recomart.models.visitor import Visitor
 
 RANK_OFFSET = 60
 """The constant of reciprocal rank fusion, as published."""
@@ -74,6 +77,19 @@ class Tastes:
         return Tastes(n_rows, tuple(part[rows] for part in self.parts))
 
 
+class Filling(NamedTuple):
+    """How popularity fills what the members leave open.
+
+    by      the popularity of each item, float32
+    order   int32, the most popular first; ties go to the lower item
+    scores  float32, shape (n_items,): -1 for the most popular, -2 for the next …
+    """
+
+    by: NDArray[np.float32]
+    order: NDArray[np.int32]
+    scores: NDArray[np.float32]
+
+
 class Blend(Scorer[Tastes]):
     """``s[i] = sum_m weight_m * (s_m[i] - mean_m) / deviation_m`` over the members with an opinion.
 
@@ -87,6 +103,7 @@ class Blend(Scorer[Tastes]):
 
     models_: Sequence[Recommender]
     popularity_: Popularity
+    _filled: Filling | None = None
 
     def __init__(self, config: BlendConfig | None = None) -> None:
         self.config = config or BlendConfig()
@@ -113,7 +130,7 @@ class Blend(Scorer[Tastes]):
 
     def scores_of(self, taste: Tastes) -> NDArray[np.float32]:
         """Add the standardised scores, then fill."""
-        fill = self._fill()
+        fill = self._filling().scores
         total = np.zeros((taste.n_rows, len(fill)), dtype=np.float32)
         is_open = np.ones(total.shape, dtype=bool)
         for (member, model), part in zip(self._voices(), taste.parts, strict=True):
@@ -123,9 +140,47 @@ class Blend(Scorer[Tastes]):
         lowest = total.min(axis=1, keepdims=True)
         return np.where(is_open, lowest + fill, total)
 
+    def recommend_one(self, visitor: Visitor, n: int, *, exclude_seen: bool) -> Ranking:
+        """Rank for a visitor by the few items that may be among the best; see `AnswersOne`.
+
+        Where every member but one scores few items (their union U), an item outside U stands where
+        that one puts it: its n best outside U and all of U hold the n best of the blend.
+        """
+        opinions = [_opinion(model, visitor) for _, model in self._voices()]
+        known = [one for one in opinions if one is not None]
+        if len(known) < len(opinions) or sum(isinstance(one, Folded) for one in known) > 1:
+            return self._among_all(visitor, n, exclude_seen=exclude_seen)
+        is_out = np.zeros(self.n_items, dtype=bool)
+        if exclude_seen:
+            is_out[visitor.items] = True
+        found = []
+        for one in sorted(known, key=lambda one: isinstance(one, Folded)):
+            found.append(one.best(n, is_out))
+            is_out[found[-1]] = True
+        items = np.concatenate([*found, self._popular_first(n, is_out)])
+        return best_of(items, self._scores_at(known, items), n)
+
+    def _scores_at(
+        self, opinions: Sequence[Opinion], items: NDArray[np.int32]
+    ) -> NDArray[np.float32]:
+        """Return the scores of some items, as `scores_of` would of all."""
+        total = np.zeros(len(items), dtype=np.float32)
+        is_open = np.ones(len(items), dtype=bool)
+        lowest = np.float32(0)  # of all items: what an item has of which nobody has an opinion
+        for (member, _), opinion in zip(self._voices(), opinions, strict=True):
+            moments = opinion.moments()
+            if moments is None:
+                continue
+            scores, weight = opinion.at(items), np.float32(member.weight)
+            is_open &= np.isneginf(scores)
+            floor = np.maximum(scores, np.float32(moments.lowest))
+            total += weight * moments.standardised(floor)
+            lowest += weight * moments.standardised(np.array([moments.lowest], np.float32))[0]
+        return np.where(is_open, lowest + self._filling().scores[items], total)
+
     def similar_items(self, items: NDArray[np.int32], n: int) -> TopN:
         """Fuse the members' lists by rank, then fill; see `Recommender.similar_items`."""
-        fill = self._fill()
+        fill = self._filling().scores
         top = TopN.empty(len(items), n)
         for start, stop in row_blocks(len(items), len(fill)):
             asked = items[start:stop]
@@ -195,12 +250,38 @@ class Blend(Scorer[Tastes]):
             raise NotFittedError(type(self).__name__)
         return self.popularity_
 
-    def _fill(self) -> NDArray[np.float32]:
-        """Return -1 for the most popular item, -2 for the next …; ties to the lower item."""
-        order = np.argsort(-self._popularity().item_scores_, kind="stable")
-        fill = np.empty(len(order), dtype=np.float32)
-        fill[order] = -1 - np.arange(len(order), dtype=np.float32)
-        return fill
+    def _among_all(self, visitor: Visitor, n: int, *, exclude_seen: bool) -> Ranking:
+        """Rank by the scores of all items."""
+        top = self.recommend(visitor.history, n, exclude_seen=exclude_seen)
+        kept = top.items[0] >= 0
+        return Ranking(top.items[0][kept], top.scores[0][kept])
+
+    def _popular_first(self, n: int, is_out: NDArray[np.bool_]) -> NDArray[np.int32]:
+        """Return the `n` most popular items that are not out."""
+        order, start, stop = self._filling().order, 0, 2 * n
+        found = np.empty(0, dtype=np.int32)
+        while len(found) < n and start < len(order):
+            some = order[start:stop]
+            found = np.concatenate([found, some[~is_out[some]]])
+            start, stop = stop, 2 * stop
+        return found[:n]
+
+    def _filling(self) -> Filling:
+        """Return in which order popularity fills."""
+        scores = self._popularity().item_scores_
+        if self._filled is None or self._filled.by is not scores:
+            order = np.argsort(-scores, kind="stable").astype(np.int32)
+            fill = np.empty(len(order), dtype=np.float32)
+            fill[order] = -1 - np.arange(len(order), dtype=np.float32)
+            self._filled = Filling(scores, order, fill)
+        return self._filled
+
+
+def _opinion(model: Recommender, visitor: Visitor) -> Opinion | None:
+    """Ask a model what it thinks for a visitor, if it can tell without scoring every item."""
+    opinion_of = getattr(model, "opinion_of", None)
+    found: Opinion | None = opinion_of(visitor) if opinion_of else None
+    return found
 
 
 def standardised(

@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 from recomart.errors import NotFittedError
 from recomart.models import sparse
 from recomart.models.base import check_history
+from recomart.models.opinion import Sparse
 from recomart.models.scorer import SparseScorer, one_item_histories
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from recomart.models.base import TopN
+    from recomart.models.selection import Ranking
+    from recomart.models.visitor import Visitor
 
 
 class ItemToItemConfig(BaseModel, frozen=True, extra="forbid"):
@@ -60,22 +63,36 @@ class ItemToItem(SparseScorer[csr_array], Generic[Config]):
         """Sum the weights from the history; no path is no opinion."""
         return csr_array(taste @ self._weights())
 
+    def recommend_one(self, visitor: Visitor, n: int, *, exclude_seen: bool) -> Ranking:
+        """Rank what a visitor's items lead to; see `AnswersOne`."""
+        found = self.opinion_of(visitor)
+        return visitor.best_of(found.items, found.scores, n, exclude_seen=exclude_seen)
+
+    def opinion_of(self, visitor: Visitor) -> Sparse:
+        """Sum the weights from what a visitor had."""
+        _, items, worth = self.paths_of(visitor)
+        if len(visitor.items) != 1:  # from one item no item is reached twice
+            items, worth = sparse.summed(items, worth, self.n_items)
+        return Sparse(items, worth, self.n_items)
+
+    def paths_of(
+        self, visitor: Visitor
+    ) -> tuple[NDArray[np.intp], NDArray[np.int32], NDArray[np.float32]]:
+        """Return the ways from what a visitor had to items, one after the other.
+
+        Parallel: the place among the visitor's items where one starts, the item that it leads to,
+        and what it adds to that item's score. From each place the items rise.
+        """
+        weights = self._weights()
+        strengths = np.power(visitor.weights, self.config.strength_exponent, dtype=np.float32)
+        starts, stops = weights.indptr[visitor.items], weights.indptr[visitor.items + 1]
+        entries = sparse.ranges(starts, stops)
+        owners = np.arange(len(starts)).repeat(stops - starts)
+        return owners, weights.indices[entries], weights.data[entries] * strengths[owners]
+
     def similar_items(self, items: NDArray[np.int32], n: int) -> TopN:
         """Rank by the weight from the item; see `Recommender.similar_items`."""
         return self.recommend(one_item_histories(items, self.n_items), n)
-
-    def links(self, held: NDArray[np.integer], items: NDArray[np.integer]) -> NDArray[np.float32]:
-        """Return the weight from each of `held` to each of `items`: shape (n_held, n_items)."""
-        weights = self._weights()
-        found = np.zeros((len(held), len(items)), dtype=np.float32)
-        for row, item in enumerate(held.tolist()):
-            start, stop = weights.indptr[item], weights.indptr[item + 1]
-            if start == stop:
-                continue
-            reached = weights.indices[start:stop]  # sorted, as `sparse` keeps them
-            place = np.minimum(np.searchsorted(reached, items), stop - start - 1)
-            found[row] = np.where(reached[place] == items, weights.data[start + place], 0)
-        return found
 
     def contributions(self, history: csr_array, item: int) -> NDArray[np.float32]:
         """Return what each item of the history adds to the score of `item`; sums to it exactly."""

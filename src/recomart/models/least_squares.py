@@ -143,6 +143,16 @@ def solve(weights: csr_array, side: Side) -> NDArray[np.float32]:
     return answers
 
 
+def solve_one(
+    items: NDArray[np.int32], weights: NDArray[np.float32], side: Side
+) -> NDArray[np.float32]:
+    """Return x for one row, float32, shape (size,); as `solve` does for many."""
+    gathered = side.vectors[items][None]
+    method = _few_entries if len(items) <= side.vectors.shape[1] else _many_entries
+    answer: NDArray[np.float32] = method(gathered, weights[None], side.diagonal(len(items)))[0]
+    return answer
+
+
 def _groups(lengths: NDArray[np.int32], size: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
     """Yield (n_entries, rows): rows of one length, as many as fit the cache."""
     order = np.argsort(lengths, kind="stable")

@@ -12,6 +12,7 @@ from scipy.sparse import csr_array
 from recomart.errors import ArtefactError, NotFittedError
 from recomart.models.base import TopN, check_history
 from recomart.models.scorer import Scorer
+from recomart.models.selection import Ranking
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from recomart.models.interactions import Interactions
+    from recomart.models.visitor import Visitor
 
 Config = TypeVar("Config", bound=BaseModel)
 
@@ -32,7 +34,7 @@ class SameForAll(Scorer[csr_array], Generic[Config]):
     """
 
     item_scores_: NDArray[np.float32]
-    _ordered: tuple[NDArray[np.float32], NDArray[np.int64]] | None = None
+    _ordered: tuple[NDArray[np.float32], NDArray[np.int32]] | None = None
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -70,11 +72,19 @@ class SameForAll(Scorer[csr_array], Generic[Config]):
             top.items[row, : len(best)], top.scores[row, : len(best)] = best, scores[best]
         return top
 
-    def _order(self) -> NDArray[np.int64]:
+    def recommend_one(self, visitor: Visitor, n: int, *, exclude_seen: bool) -> Ranking:
+        """Take the best that a visitor did not have; see `AnswersOne`."""
+        best = self._order()[: n + len(visitor.items)]
+        if exclude_seen and len(visitor.items):
+            best = best[~visitor.has(best)]
+        best = best[:n]
+        return Ranking(best, self._item_scores()[best])
+
+    def _order(self) -> NDArray[np.int32]:
         """Return the items of which there is an opinion, best first; ties go to the lower item."""
         scores = self._item_scores()
         if self._ordered is None or self._ordered[0] is not scores:
-            order = np.argsort(-scores, kind="stable")
+            order = np.argsort(-scores, kind="stable").astype(np.int32)
             self._ordered = scores, order[: int(np.isfinite(scores).sum())]
         return self._ordered[1]
 

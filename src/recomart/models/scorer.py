@@ -102,8 +102,6 @@ class SparseScorer(Scorer[Taste]):
         exclude_seen: bool,
     ) -> TopN:
         """Rank by score; see `Scorer.rank`."""
-        if seen.shape[0] == 1:  # serving asks for one row
-            return top_n_of_some(self.some_scores_of(taste), n, seen if exclude_seen else None)
         top = TopN.empty(seen.shape[0], n)
 
         def fill(block: tuple[int, int]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,26 @@ GROUP = 32
 """Columns that share one maximum when a row's threshold is sought."""
 
 LOWEST = np.finfo(np.float32).min
+
+
+class Ranking(NamedTuple):
+    """One list, best first.
+
+    items   int32, each once
+    scores  float32, parallel
+    """
+
+    items: NDArray[np.int32]
+    scores: NDArray[np.float32]
+
+
+def best_of(items: NDArray[np.int32], scores: NDArray[np.float32], n: int) -> Ranking:
+    """Pick the `n` best of some items. Ties go to the lower item."""
+    if len(scores) > n:
+        kept = scores >= np.partition(scores, len(scores) - n)[len(scores) - n]
+        items, scores = items[kept], scores[kept]
+    order = np.lexsort((items, -scores))[:n]
+    return Ranking(items[order], scores[order])
 
 
 def top_n(scores: NDArray[np.float32], n: int) -> TopN:
@@ -57,13 +77,9 @@ def top_n_of_some(scores: csr_array, n: int, seen: csr_array | None = None) -> T
             is_seen[held] = True
             kept &= ~is_seen[columns]
             is_seen[held] = False
-        columns, values = columns[kept], values[kept]
-        if len(values) > n:
-            kept = values >= np.partition(values, len(values) - n)[len(values) - n]
-            columns, values = columns[kept], values[kept]
-        order = np.lexsort((columns, -values))[:n]
-        top.items[row, : len(order)] = columns[order]
-        top.scores[row, : len(order)] = values[order]
+        best = best_of(columns[kept], values[kept], n)
+        top.items[row, : len(best.items)] = best.items
+        top.scores[row, : len(best.items)] = best.scores
     return top
 
 

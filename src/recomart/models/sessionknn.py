@@ -18,8 +18,10 @@ from pydantic import BaseModel, Field
 from scipy.sparse import csr_array
 
 from recomart.errors import ArtefactError, NotFittedError
+from recomart.models.opinion import Sparse
 from recomart.models.scorer import SparseScorer, one_item_histories
 from recomart.models.sequences import Sequences, SequenceScorer
+from recomart.models.sparse import ranges, summed
 from recomart.vocabulary import DAY_US, MINUTE_US
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
     from recomart.models.base import TopN
     from recomart.models.interactions import Interactions
+    from recomart.models.selection import Ranking
+    from recomart.models.visitor import Visitor
 
 
 class SessionKNNConfig(BaseModel, frozen=True, extra="forbid"):
@@ -122,15 +126,22 @@ class SessionKNN(SparseScorer[Sequences], SequenceScorer):
         self._fitted()
         found: list[tuple[NDArray[np.int32], NDArray[np.float32]]] = []
         for first, stop in pairwise(taste.starts.tolist()):
-            history = taste.items[first:stop]
-            voters = self._neighbours(history[-self.config.last_events :])
-            entries, worth = self._votes(voters)
-            items, place = np.unique(self.session_items_[entries], return_inverse=True)
-            total = np.bincount(place, worth, minlength=len(items)).astype(np.float32)
-            found.append((items, total * self.idf_[items]))
+            found.append(self._after(taste.items[first:stop]))
         starts = np.cumsum([0, *(len(items) for items, _ in found)])
         items, scores = (np.concatenate(part) for part in zip(*found, strict=True))
         return csr_array((scores, items, starts), shape=(len(taste), self.n_items))
+
+    def recommend_one(self, visitor: Visitor, n: int, *, exclude_seen: bool) -> Ranking:
+        """Let the sessions nearest to what a visitor did vote; see `AnswersOne`."""
+        found = self.opinion_of(visitor)
+        return visitor.best_of(found.items, found.scores, n, exclude_seen=exclude_seen)
+
+    def opinion_of(self, visitor: Visitor) -> Sparse:
+        """Return what it thinks comes next for a visitor."""
+        self._fitted()
+        if not len(visitor.latest):
+            return Sparse(visitor.latest, np.empty(0, dtype=np.float32), self.n_items)
+        return Sparse(*self._after(visitor.latest), self.n_items)
 
     def similar_items(self, items: NDArray[np.int32], n: int) -> TopN:
         """Rank by the score after a session of that item alone; see `Recommender`."""
@@ -180,12 +191,19 @@ class SessionKNN(SparseScorer[Sequences], SequenceScorer):
         self.item_sessions_ = rows[order].astype(np.int32)
         self.item_positions_ = self.session_positions_[order]
 
+    def _after(self, history: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Return the items that may come after a history, rising, and their scores."""
+        voters = self._neighbours(history[-self.config.last_events :])
+        entries, worth = self._votes(voters)
+        items, total = summed(self.session_items_[entries], worth, self.n_items)
+        return items, total * self.idf_[items]
+
     def _neighbours(self, history: NDArray[np.int32]) -> Neighbours:
         """Find the sessions most like a history, whose last item is the latest."""
         items, back = np.unique(history[::-1], return_index=True)
         worth = np.exp(-back / self.config.position_decay)
         spans = self.item_starts_[items], self.item_starts_[items + 1]
-        entries = _ranges(*spans)
+        entries = ranges(*spans)
         of_item = np.repeat(np.arange(len(items)), spans[1] - spans[0])
         sessions = self.item_sessions_[entries]
         order = np.lexsort((worth[of_item], sessions))  # the latest shared item comes last
@@ -207,7 +225,7 @@ class SessionKNN(SparseScorer[Sequences], SequenceScorer):
     def _votes(self, voters: Neighbours) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return entries of the sessions that vote, and what each entry is worth."""
         first, stop = (self.session_starts_[voters.sessions + place] for place in (0, 1))
-        entries = _ranges(first, stop)
+        entries = ranges(first, stop)
         voter = np.repeat(np.arange(len(first)), stop - first)
         away = np.abs(self.session_positions_[entries] - voters.position[voter])
         worth = voters.likeness[voter] * np.exp(-away / self.config.distance_decay)
@@ -259,15 +277,6 @@ def _last_of_each(
     _, first = np.unique(keys[::-1], return_index=True)
     kept = np.sort(len(keys) - 1 - first)
     return sessions.items[kept], rows[kept], positions[kept].astype(np.int32)
-
-
-def _ranges(first: NDArray[np.int64], stop: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return first … stop - 1 of each pair, one after the other."""
-    lengths = stop - first
-    ends = np.cumsum(lengths)
-    total = int(ends[-1]) if len(ends) else 0
-    places: NDArray[np.int64] = np.arange(total) + np.repeat(first - (ends - lengths), lengths)
-    return places
 
 
 def _are_starts(starts: NDArray[np.int64], n_entries: int) -> bool:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+DENSE = 16
+"""Counting in an array of all items costs as much as sorting a sixteenth of them."""
 ROWS_AT_ONCE = 2048
 """Rows of an item-to-item product held at once before only the largest are kept."""
 
@@ -100,6 +102,31 @@ def _drop_diagonal(block: csr_array, first_row: int) -> None:
     rows = first_row + np.repeat(np.arange(block.shape[0]), np.diff(block.indptr))
     block.data[block.indices == rows] = 0
     block.eliminate_zeros()
+
+
+def ranges(first: NDArray[np.integer], stop: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return first … stop - 1 of each pair, one after the other."""
+    lengths = stop - first
+    ends = lengths.cumsum()
+    total = int(ends[-1]) if len(ends) else 0
+    places: NDArray[np.int64] = np.arange(total) + np.repeat(first - (ends - lengths), lengths)
+    return places
+
+
+def summed(
+    items: NDArray[np.int32], worth: NDArray[np.float32], n_items: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Return items, each once and rising, and the sum of what each is worth, which is above 0."""
+    if n_items < DENSE * len(items):
+        totals = np.bincount(items, worth, minlength=n_items)
+        found = np.flatnonzero(totals)
+        return found.astype(np.int32), totals[found].astype(np.float32)
+    if not len(items):
+        return items, worth
+    order = items.argsort(kind="stable")
+    items = items[order]
+    starts = np.flatnonzero(np.concatenate([[True], items[1:] != items[:-1]]))
+    return items[starts], np.add.reduceat(worth[order], starts)
 
 
 def to_arrays(matrix: csr_array, name: str) -> dict[str, NDArray[np.generic]]:

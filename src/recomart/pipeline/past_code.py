@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recomart.errors import VersioningError
-from recomart.pipeline.record import CODE, git
+from recomart.pipeline.git import git
+from recomart.pipeline.record import CODE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import platform
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, Field
 
 import recomart
+from recomart.pipeline.git import git
 from recomart.pipeline.stages import version_of
 from recomart.settings.places import without_secrets
 
@@ -20,7 +20,6 @@ Outcome = Literal["running", "done", "skipped", "failed", "killed"]
 LIBRARIES = ("numpy", "scipy", "duckdb", "pyarrow", "ibis-framework", "catboost", "torch")
 """Those whose version may move a figure."""
 CODE = Path(recomart.__file__).parent
-GIT_PATIENCE_S = 10
 
 
 class _Part(BaseModel, extra="ignore"):  # a record of another release may say more
@@ -116,18 +115,3 @@ def commit_of(folder: Path) -> Commit | None:
         return None
     changed = git(folder, "status", "--porcelain", "--untracked-files=no", "--", ".")
     return Commit(commit=head, is_dirty=bool(changed))
-
-
-def git(folder: Path, *words: str) -> str:
-    """Ask git about a folder; empty where it has no answer, or is not there."""
-    try:
-        done = subprocess.run(  # noqa: S603 -- our own words
-            ["git", "-C", str(folder), *words],  # noqa: S607 -- the git that the user has
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=GIT_PATIENCE_S,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip()

@@ -142,6 +142,16 @@ def _float(value: float) -> FloatingValue:
 
 
 def union(tables: list[Table], columns: Mapping[str, str]) -> Table:
-    """Put tables below each other, with these columns and types."""
-    aligned = [table.cast(dict(columns)).select(*columns) for table in tables]
+    """Put tables below each other, with these columns and types.
+
+    A column that a table has not is null: rows may have been written before it was there.
+    """
+    aligned = [
+        table.mutate(
+            **{name: ibis.null(kind) for name, kind in columns.items() if name not in table.columns}
+        )
+        .cast(dict(columns))
+        .select(*columns)
+        for table in tables
+    ]
     return aligned[0] if len(aligned) == 1 else ibis.union(*aligned)

@@ -27,6 +27,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "transaction_id": ("transactionid",),
     "rating": ("rating.rate",),
     "rating_count": ("rating.count",),
+    "shop_session_id": ("session_id",),
 }
 """Names that are understood without a line in the settings, after the name itself."""
 

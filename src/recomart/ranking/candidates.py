@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from recomart.models.item_to_item import ItemToItem
 from recomart.models.sequences import recommend_for
+from recomart.models.visitor import recommend_to
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from recomart.models.base import Recommender, TopN
     from recomart.models.sequences import Sequences
+    from recomart.ranking.paths import Paths
 
 RANK_OFFSET = 60
 """The constant of reciprocal rank fusion, as published; see `recomart.models.blend`."""
@@ -84,37 +87,79 @@ def retrieve(
     return union(tuple(models), lists, int(history.shape[1]), most)
 
 
+def retrieve_for(
+    models: Mapping[str, Recommender],
+    paths: Paths,
+    *,
+    each: int,
+    most: int,
+    exclude_seen: bool,
+) -> Candidates:
+    """Do for one visitor what `retrieve` does for a row; `paths`: through these models."""
+    by_paths = iter(paths.best(each, exclude_seen=exclude_seen))
+    found = [
+        next(by_paths)
+        if isinstance(model, ItemToItem)
+        else recommend_to(model, paths.visitor, each, exclude_seen=exclude_seen)
+        for model in models.values()
+    ]
+    of = np.arange(len(found)).repeat([len(one.items) for one in found])
+    held = _Held(
+        np.zeros(len(of), dtype=np.int32),
+        of,
+        np.concatenate([np.arange(len(one.items)) for one in found]),
+        np.concatenate([one.items for one in found]),
+        np.concatenate([one.scores for one in found]),
+    )
+    return _joined(tuple(models), held, 1, paths.visitor.n_items, most)
+
+
 def union(
     retrievers: tuple[str, ...], lists: Sequence[TopN], n_items: int, most: int
 ) -> Candidates:
     """Join lists over the same rows; ties in agreement go to the lower item."""
-    n_rows = len(lists[0].items)
-    held = [np.nonzero(top.items >= 0) for top in lists]
-    keys = [
-        rows * np.int64(n_items) + top.items[rows, ranks]
-        for (rows, ranks), top in zip(held, lists, strict=True)
-    ]
-    distinct, places = np.unique(np.concatenate(keys), return_inverse=True)
-    scores = np.full((len(distinct), len(lists)), np.nan, dtype=np.float32)
-    ranks = np.full_like(scores, np.nan)
-    start = 0
-    for place, ((rows, at), top) in enumerate(zip(held, lists, strict=True)):
-        mine = places[start : start + len(rows)]
-        scores[mine, place], ranks[mine, place] = top.scores[rows, at], at + 1
-        start += len(rows)
-    fused = np.nansum(1 / (RANK_OFFSET + ranks), axis=1).astype(np.float32)
-    rows, items = np.divmod(distinct, n_items)
-    order = np.lexsort((items, -fused, rows))
-    found = Candidates(
-        retrievers,
-        rows.astype(np.int32),
-        items.astype(np.int32),
-        scores,
-        ranks,
-        fused,
-        n_rows,
-    ).take(order)
-    return found.take(place_in_row(found.rows) < most)
+    parts = []
+    for place, top in enumerate(lists):
+        rows, at = np.nonzero(top.items >= 0)
+        of = np.full(len(rows), place)
+        parts.append((rows, of, at, top.items[rows, at], top.scores[rows, at]))
+    held = _Held(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+    return _joined(retrievers, held, len(lists[0].items), n_items, most)
+
+
+class _Held(NamedTuple):
+    """What lists hold, one entry after the other; `of`: whose list it is; places count from 0."""
+
+    rows: NDArray[np.integer]
+    of: NDArray[np.intp]
+    places: NDArray[np.intp]
+    items: NDArray[np.int32]
+    scores: NDArray[np.float32]
+
+
+def _joined(
+    retrievers: tuple[str, ...], held: _Held, n_rows: int, n_items: int, most: int
+) -> Candidates:
+    keys = held.items if n_rows == 1 else held.rows * np.int64(n_items) + held.items
+    distinct, entries = np.unique(keys, return_inverse=True)
+    shape = (len(distinct), len(retrievers))
+    scores, ranks = np.full((2, *shape), np.nan, dtype=np.float32)
+    votes = np.zeros(shape, dtype=np.float32)
+    at = (held.places + 1).astype(np.float32)
+    scores[entries, held.of], ranks[entries, held.of] = held.scores, at
+    votes[entries, held.of] = 1 / (RANK_OFFSET + at)
+    fused = votes.sum(axis=1)
+    if n_rows == 1:
+        rows, items = np.zeros(len(distinct), dtype=np.int32), distinct
+        order = (-fused).argsort(kind="stable")[:most]  # distinct items rise
+    else:
+        rows, items = np.divmod(distinct, n_items)
+        order = np.lexsort((items, -fused, rows))
+        order = order[place_in_row(rows[order]) < most]
+    whole = Candidates(
+        retrievers, rows.astype(np.int32), items.astype(np.int32), scores, ranks, fused, n_rows
+    )
+    return whole.take(order)
 
 
 def place_in_row(rows: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from recomart.errors import BadInputError
 from recomart.models.base import TopN
-from recomart.ranking.candidates import place_in_row, retrieve
+from recomart.ranking.candidates import place_in_row, retrieve, retrieve_for
 from recomart.ranking.knowledge import columns_of, matrix_of
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from recomart.models.sequences import Sequences
     from recomart.ranking.candidates import Candidates
     from recomart.ranking.knowledge import Knowledge
+    from recomart.ranking.paths import Paths
     from recomart.ranking.ranker import Ranker
     from recomart.settings import RankingSettings
 
@@ -73,17 +74,21 @@ class Cascade:
         exclude_seen: bool,
     ) -> Ranked:
         """Order candidates for some users, a row each, as known at one moment."""
-        candidates = self.candidates(history, sequences, exclude_seen=exclude_seen)
-        return self.ordered(candidates, users, np.diff(history.indptr) == 0, knowledge)
-
-    def candidates(
-        self, history: csr_array, sequences: Sequences, *, exclude_seen: bool
-    ) -> Candidates:
-        """Let the retrievers propose, a row a history; the most agreed upon first."""
-        return retrieve(
+        candidates = retrieve(
             self.retrievers,
             history,
             sequences,
+            each=self.settings.each,
+            most=self.settings.candidates,
+            exclude_seen=exclude_seen,
+        )
+        return self.ordered(candidates, users, np.diff(history.indptr) == 0, knowledge)
+
+    def candidates(self, paths: Paths, *, exclude_seen: bool) -> Candidates:
+        """Let the retrievers propose to one visitor, whose paths are given; see `linked`."""
+        return retrieve_for(
+            self.retrievers,
+            paths,
             each=self.settings.each,
             most=self.settings.candidates,
             exclude_seen=exclude_seen,
@@ -100,17 +105,17 @@ class Cascade:
         scores = candidates.fused
         if self.ranker is not None:
             self._check(candidates, knowledge)
-            scores = np.zeros(len(candidates.items), dtype=np.float32)
-            for part in _parts(candidates):
-                some = candidates.take(part)
-                matrix = matrix_of(some, users, knowledge)
-                scores[part] = self.ranker.ordering(matrix, is_cold[some.rows])
+            parts = [
+                self.ranker.ordering(matrix_of(some, users, knowledge), is_cold[some.rows])
+                for some in _parts(candidates)
+            ]
+            scores = np.concatenate(parts)
         return in_order(candidates, scores, knowledge.categories, self.settings.max_per_category)
 
     def _check(self, candidates: Candidates, knowledge: Knowledge) -> None:
         """Refuse to feed a ranker with other columns than it learned from."""
         assert self.ranker is not None  # noqa: S101 -- asked by the caller
-        found = columns_of(candidates.retrievers, knowledge)
+        found = columns_of(candidates.retrievers, knowledge.names)
         if found != self.ranker.columns:
             raise _other_columns(found, self.ranker.columns)
 
@@ -166,11 +171,13 @@ def ranks_in(top: TopN, wanted: csr_array) -> NDArray[np.float32]:
     return ranks_among(of_wanted * n_items + wanted.indices, keys, places + 1)
 
 
-def _parts(candidates: Candidates) -> list[NDArray[np.int64]]:
+def _parts(candidates: Candidates) -> list[Candidates]:
     """Cut candidates so that the rows of few users are in memory at once."""
+    if candidates.n_rows <= ROWS_AT_ONCE:
+        return [candidates]
     edges = np.arange(0, candidates.n_rows + ROWS_AT_ONCE, ROWS_AT_ONCE)
     cuts = np.searchsorted(candidates.rows, edges)
-    return [np.arange(first, stop) for first, stop in pairwise(cuts)]
+    return [candidates.take(np.arange(first, stop)) for first, stop in pairwise(cuts)]
 
 
 def _other_columns(found: tuple[str, ...], learned: tuple[str, ...]) -> BadInputError:

@@ -10,7 +10,8 @@ import numpy as np
 from recomart.features.online import OnlineFeatures, open_online
 from recomart.lake import open_lake
 from recomart.models.artefact import load
-from recomart.models.sequences import recommend_for
+from recomart.models.selection import Ranking
+from recomart.models.visitor import recommend_to
 from recomart.ranking.aliases import champion_of
 from recomart.ranking.answers import new_recommendation_id
 from recomart.ranking.candidates import union
@@ -21,6 +22,7 @@ from recomart.ranking.lines import (
     POPULAR,
     POPULAR_NOW,
     SHOWN_REASONS,
+    TRENDING,
     Judge,
     Ordered,
     Recommendation,
@@ -28,7 +30,9 @@ from recomart.ranking.lines import (
     reasons,
 )
 from recomart.ranking.online import OnlineKnowing
+from recomart.ranking.paths import Paths, linked
 from recomart.ranking.ranker import Ranker
+from recomart.ranking.rules import ANYTHING
 from recomart.ranking.segments import is_tail
 from recomart.ranking.shop import Shop, did
 from recomart.settings import RankingSettings
@@ -39,18 +43,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from recomart.lake import Lake, Manifest
-    from recomart.models.base import Recommender, TopN
+    from recomart.models.base import Recommender
+    from recomart.models.item_to_item import ItemToItem
     from recomart.ranking.candidates import Candidates
     from recomart.ranking.online import ByKey
+    from recomart.ranking.rules import Rules
     from recomart.ranking.shop import History
     from recomart.settings import Loaded
 
 CONFIDENCE, BUNDLE = "confidence.json", "bundle"
-TRENDING = "trending"
-POOL = 300
-"""Items that a model is asked for where not all of them may be in the list."""
 NOTHING = np.empty(0, dtype=np.int64)
-NO_ITEMS = Ordered(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32), ())
+NO_ITEMS = Ordered.by_one(
+    Ranking(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32)), POPULAR
+)
 
 
 class Champion:
@@ -155,73 +160,88 @@ class Champion:
         n: int,
         *,
         exclude_seen: bool = True,
-        allowed: NDArray[np.bool_] | None = None,
+        rules: Rules = ANYTHING,
         with_features: bool = True,
     ) -> list[Recommendation]:
         """Rank `n` items for a history; fewer only if the catalogue has fewer that are allowed.
 
-        allowed        bool, shape (n_items,): what may be in the list; None: everything
+        rules          of this list
         with_features  let the ranker order what the retrievers found; else they do, by agreement
 
         Raises StoreUnavailableError where features are asked for and cannot be had.
         """
-        seen = history.weights.indices if exclude_seen else NOTHING
-        most = n if allowed is None else max(n, POOL)
+        seen = history.visitor.items if exclude_seen else NOTHING
+        most = rules.wanted(n)
+        paths = self.paths(history)
         found = self._ordered(
-            user_id, history, most, exclude_seen=exclude_seen, with_features=with_features
+            user_id, history, paths, most, exclude_seen=exclude_seen, with_features=with_features
         )
-        found = (found if allowed is None else found.where(allowed)).first(n)
-        if len(found.items) < n:
-            found = found.filled(self._fillers(seen, allowed), n)
-        why = reasons(self.models, self.shop, history, found)
+        found = rules.first(found, lambda: self._fillers(seen, rules.allowed), n)
+        why = reasons(self.models.values(), self.shop, history, paths, found)
         return self._lines(found, why, self._sure(history, found))
 
-    def bundle(self, item_ids: Sequence[str], n: int) -> list[Recommendation]:
+    def bundle(
+        self, item_ids: Sequence[str], n: int, rules: Rules = ANYTHING
+    ) -> list[Recommendation]:
         """Rank `n` items that go with this cart: taken on one day with what is in it."""
         cart = self._known(item_ids)
         history = self.shop.of_items(cart)
-        top = (self.bundle_model or self._first).recommend(history.weights, n)
+        model = self.bundle_model or self._first
+        ranking = recommend_to(model, history.visitor, rules.wanted(n), exclude_seen=True)
+        found = Ordered.by_one(ranking, BUNDLE)
         titles = " and ".join(self.shop.title(item) for item in cart[-SHOWN_REASONS:])
-        filled = self._filled(_of_row(top, BUNDLE), n, cart)
+        filled = self._filled(found, n, cart, rules)
         why = [POPULAR_NOW if s == POPULAR else f"goes with {titles}" for s in filled.sources]
         return self._lines(filled, why, self._sure(history, filled))
 
-    def similar(self, item_id: str, n: int) -> list[Recommendation]:
+    def similar(self, item_id: str, n: int, rules: Rules = ANYTHING) -> list[Recommendation]:
         """Rank `n` items by their likeness to one; for an item not known: what is popular now."""
         index = self.shop.index_of(item_id)
         found, why = NO_ITEMS, f"popular now; the item {item_id!r} is not known"
         if index >= 0:
             asked = np.array([index], dtype=np.int32)
-            lists = [model.similar_items(asked, n) for model in self.models.values()]
-            likened = union(tuple(self.models), lists, len(self.shop.items), n)
-            found = Ordered(likened.items, likened.fused, _sources(likened))
+            most = rules.wanted(n)
+            lists = [model.similar_items(asked, most) for model in self.models.values()]
+            likened = union(tuple(self.models), lists, len(self.shop.items), most)
+            found = _of_candidates(likened, likened.fused)
             why = POPULAR_NOW
-        filled = self._filled(found, n, [index] if index >= 0 else [])
+        filled = self._filled(found, n, [index] if index >= 0 else [], rules)
         goes = f"goes with {self.shop.title(index)}" if index >= 0 else why
         return self._lines(filled, [why if s == POPULAR else goes for s in filled.sources], None)
 
-    def popular(self, n: int) -> list[Recommendation]:
+    def popular(self, n: int, rules: Rules = ANYTHING) -> list[Recommendation]:
         """Return what is popular now."""
-        found = self._filled(NO_ITEMS, n, [])
+        found = self._filled(NO_ITEMS, n, [], rules)
         return self._lines(found, [POPULAR_NOW] * len(found.items), None)
 
-    def trending(self, n: int) -> list[Recommendation]:
+    def trending(self, n: int, rules: Rules = ANYTHING) -> list[Recommendation]:
         """Return what is more popular than it was; what is popular now, where no model tells."""
-        found, nobody = NO_ITEMS, self.shop.of_items([]).weights
+        found, nobody = NO_ITEMS, self.shop.of_items([]).visitor
         if TRENDING in self.models:
-            found = _of_row(self.models[TRENDING].recommend(nobody, n), TRENDING)
-        filled = self._filled(found, n, [])
+            ranking = recommend_to(
+                self.models[TRENDING], nobody, rules.wanted(n), exclude_seen=False
+            )
+            found = Ordered.by_one(ranking, TRENDING)
+        filled = self._filled(found, n, [], rules)
         why = [POPULAR_NOW if s == POPULAR else "trending now" for s in filled.sources]
         return self._lines(filled, why, None)
 
     def history_of(self, user_id: str, n: int) -> list[tuple[str, str]]:
         """Return what a user did, strongest first: (what, title)."""
         history = self.shop.of_user(user_id)
-        order = np.argsort(-history.weights.data, kind="stable")[:n]
+        order = np.argsort(-history.visitor.weights, kind="stable")[:n]
         return [
-            (did(history.types[place]), self.shop.title(int(history.weights.indices[place])))
+            (did(history.types[place]), self.shop.title(int(history.visitor.items[place])))
             for place in order
         ]
+
+    def paths(self, history: History) -> Paths:
+        """Look up the paths of a history, through the models that link items."""
+        return Paths.through(self._linked, history.visitor)
+
+    @cached_property
+    def _linked(self) -> list[ItemToItem[Any]]:
+        return linked(self.models.values())
 
     @property
     def _first(self) -> Recommender:
@@ -232,24 +252,28 @@ class Champion:
         return [index for index in found if index >= 0]
 
     def _ordered(
-        self, user_id: str, history: History, n: int, *, exclude_seen: bool, with_features: bool
+        self,
+        user_id: str,
+        history: History,
+        paths: Paths,
+        n: int,
+        *,
+        exclude_seen: bool,
+        with_features: bool,
     ) -> Ordered:
         """Order at least `n` items by what the models think, where they think of so many."""
+        visitor = history.visitor
         if self.cascade is None:
-            top = recommend_for(
-                self._first, history.weights, history.sequence, n, exclude_seen=exclude_seen
-            )
-            return _of_row(top, self.name)
+            ranking = recommend_to(self._first, visitor, n, exclude_seen=exclude_seen)
+            return Ordered.by_one(ranking, self.name)
         cascade, knowing = self.cascade
-        candidates = cascade.candidates(
-            history.weights, history.sequence, exclude_seen=exclude_seen
-        )
+        candidates = cascade.candidates(paths, exclude_seen=exclude_seen)
         if not with_features:
-            return Ordered(candidates.items, candidates.fused, _sources(candidates))
+            return _of_candidates(candidates, candidates.fused)
         knowledge = knowing.at(user_id, history, with_seen=not exclude_seen)
-        user, is_cold = np.array([history.row], dtype=np.int32), np.array([not history.weights.nnz])
+        user, is_cold = np.array([history.row], dtype=np.int32), np.array([not len(visitor.items)])
         ranked = cascade.ordered(candidates, user, is_cold, knowledge)
-        return Ordered(ranked.candidates.items, ranked.scores, _sources(ranked.candidates))
+        return _of_candidates(ranked.candidates, ranked.scores)
 
     def _fillers(
         self, without: NDArray[np.integer], allowed: NDArray[np.bool_] | None
@@ -267,10 +291,10 @@ class Champion:
         rest[self.shop.popular] = False
         return np.concatenate([self.shop.popular, np.flatnonzero(rest)]).astype(np.int32)
 
-    def _filled(self, found: Ordered, n: int, without: list[int]) -> Ordered:
-        """Fill up the list of a question that has no rules."""
-        fillers = self._fillers(np.array(without, dtype=np.int64), None)
-        return found.first(n).filled(fillers, n)
+    def _filled(self, found: Ordered, n: int, without: list[int], rules: Rules) -> Ordered:
+        """Take the first `n`, filled up with what is popular, but not these."""
+        out = np.array(without, dtype=np.int64)
+        return rules.first(found, lambda: self._fillers(out, rules.allowed), n)
 
     def _sure(self, history: History, found: Ordered) -> list[float] | None:
         return self.judge.of(history, found.items) if self.judge else None
@@ -281,17 +305,10 @@ class Champion:
         return as_lines(self.shop, found, why, sure, new_recommendation_id(self.version))
 
 
-def _of_row(top: TopN, source: str) -> Ordered:
-    """Take the one row of a list."""
-    items = top.items[0]
-    kept = items >= 0
-    return Ordered(items[kept], top.scores[0][kept], [source] * int(kept.sum()))
-
-
-def _sources(candidates: Candidates) -> list[str]:
-    """Name for each candidate the retriever that ranked it highest."""
+def _of_candidates(candidates: Candidates, scores: NDArray[np.float32]) -> Ordered:
+    """Take candidates in their order; each comes from the retriever that ranked it highest."""
     best = np.argmin(np.where(np.isnan(candidates.ranks), np.inf, candidates.ranks), axis=1)
-    return [candidates.retrievers[place] for place in best.tolist()]
+    return Ordered(candidates.items, scores, candidates.retrievers, best)
 
 
 def typical_users(champion: Champion, n: int) -> Sequence[str]:

@@ -7,13 +7,13 @@ of candidates is put together by look-ups.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -151,20 +151,22 @@ def matrix_of(
 ) -> NDArray[np.float32]:
     """Return the ranker's row for each candidate, see `columns_of`; `users`: of each row."""
     n = len(candidates.retrievers)
-    matrix = np.empty((len(candidates.items), 2 * n + 2 + len(knowledge.names)), dtype=np.float32)
+    shape = (len(candidates.items), 2 * n + 2 + len(knowledge.names))
+    matrix = np.empty(shape, dtype=np.float32, order="F")  # CatBoost takes it without a copy
     matrix[:, :n], matrix[:, n : 2 * n] = candidates.scores, candidates.ranks
     matrix[:, 2 * n] = candidates.fused
-    matrix[:, 2 * n + 1] = np.isfinite(candidates.ranks) @ np.ones(n, dtype=np.float32)
+    matrix[:, 2 * n + 1] = n - np.isnan(candidates.ranks).sum(axis=1)
     knowledge.fill(matrix[:, 2 * n + 2 :], users[candidates.rows], candidates.items)
     return matrix
 
 
-def columns_of(retrievers: Sequence[str], knowledge: Knowledge) -> tuple[str, ...]:
-    """Name the columns of `matrix_of`."""
+@lru_cache(maxsize=16)
+def columns_of(retrievers: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
+    """Name the columns of `matrix_of`; `names`: those of the knowledge."""
     return (
         *(f"{name}__score" for name in retrievers),
         *(f"{name}{RANK}" for name in retrievers),
         "retrieval__agreement",
         "retrieval__n_proposing",
-        *knowledge.names,
+        *names,
     )

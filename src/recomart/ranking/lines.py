@@ -7,26 +7,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recomart.models.item_to_item import ItemToItem
+from recomart.models.ials import IALS
+from recomart.ranking.paths import members
 from recomart.ranking.segments import segment_of
 from recomart.ranking.shop import did
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from recomart.models.base import Recommender
+    from recomart.models.selection import Ranking
+    from recomart.models.visitor import Visitor
     from recomart.ranking.confidence import Confidence
+    from recomart.ranking.paths import Paths
     from recomart.ranking.shop import History, Shop
 
+TRENDING = "trending"
 POPULAR = "popularity"
 """Source of what fills a list."""
 POPULAR_NOW = "popular now"
 SHOWN_REASONS = 2
 """History items named in a reason."""
-LOOKED_AT = 30
-"""Latest history items that a reason is sought among."""
 
 
 @dataclass(frozen=True)
@@ -59,23 +62,36 @@ class Ordered:
 
     items    int32, each once
     scores   float32, parallel; NaN where no model gave one
-    sources  what brought each
+    voices   what may bring an item, by name
+    voice    intp, parallel: which of them brought it; -1 is popularity
     """
 
     items: NDArray[np.int32]
     scores: NDArray[np.float32]
-    sources: Sequence[str]
+    voices: tuple[str, ...]
+    voice: NDArray[np.intp]
+
+    @classmethod
+    def by_one(cls, ranking: Ranking, source: str) -> Ordered:
+        """Take the list of one model."""
+        return cls(*ranking, (source,), np.zeros(len(ranking.items), dtype=np.intp))
+
+    @property
+    def sources(self) -> list[str]:
+        """What brought each item."""
+        return [POPULAR if at < 0 else self.voices[at] for at in self.voice.tolist()]
 
     def where(self, allowed: NDArray[np.bool_]) -> Ordered:
         """Leave out the items that are not allowed; `allowed`: shape (n_items,)."""
-        kept = np.flatnonzero(allowed[self.items])
-        return Ordered(
-            self.items[kept], self.scores[kept], [self.sources[k] for k in kept.tolist()]
-        )
+        return self.take(np.flatnonzero(allowed[self.items]))
 
     def first(self, n: int) -> Ordered:
         """Return the first `n`."""
-        return Ordered(self.items[:n], self.scores[:n], self.sources[:n])
+        return self.take(slice(n))
+
+    def take(self, kept: NDArray[np.intp] | slice) -> Ordered:
+        """Return some of them, in this order."""
+        return Ordered(self.items[kept], self.scores[kept], self.voices, self.voice[kept])
 
     def filled(self, fillers: NDArray[np.int32], n: int) -> Ordered:
         """Add fillers until there are `n`; those that are in it already are passed over."""
@@ -86,7 +102,8 @@ class Ordered:
         return Ordered(
             np.concatenate([self.items, more]),
             np.concatenate([self.scores, np.full(len(more), np.nan, dtype=np.float32)]),
-            [*self.sources, *[POPULAR] * len(more)],
+            self.voices,
+            np.concatenate([self.voice, np.full(len(more), -1)]),
         )
 
 
@@ -104,7 +121,7 @@ class Judge:
 
     def of(self, history: History, items: NDArray[np.int32]) -> list[float]:
         """Return the confidence of items in the order of a list."""
-        segment = segment_of(np.array([history.weights.nnz]), self.light)
+        segment = segment_of(np.array([len(history.visitor.items)]), self.light)
         ranks = np.arange(1, len(items) + 1, dtype=np.float64)
         segments = np.repeat(segment, len(items))
         found: list[float] = self.confidence.of(segments, self.is_tail[items], ranks).tolist()
@@ -112,61 +129,72 @@ class Judge:
 
 
 def reasons(
-    models: Mapping[str, Recommender], shop: Shop, history: History, found: Ordered
+    models: Iterable[Recommender], shop: Shop, history: History, paths: Paths, found: Ordered
 ) -> list[str]:
-    """Say of each item what in the history speaks for it most; "popular now" where nothing does."""
-    latest = history.sequence.items[-LOOKED_AT:].tolist()
-    held = np.array(list(dict.fromkeys(latest)), dtype=np.int32)  # each is named once
-    shares = np.zeros((len(held), len(found.items)), dtype=np.float32)
-    linked = [model for model in models.values() if isinstance(model, ItemToItem)]
-    for model in linked:
-        links = model.links(held, found.items)
-        shares += links / np.maximum(links.sum(axis=0), np.float32(1e-30))
-    if not linked and len(models) and len(held):
-        shares = _contributions(next(iter(models.values())), history, held, found.items)
-    kinds = dict(zip(history.weights.indices.tolist(), history.types.tolist(), strict=True))
-    return [_reason(shop, held, kinds, shares[:, k]) for k in range(len(found.items))]
+    """Say of each item what in the history speaks for it most; "popular now" where nothing does.
+
+    paths  of this history, through those of the models that link items
+    """
+    had = history.visitor.items
+    if not len(had):
+        return [POPULAR_NOW] * len(found.items)
+    shares = paths.shares(found.items)
+    _add_split(shares, models, history.visitor, found)
+    best = np.argsort(-shares, axis=0, kind="stable")[:SHOWN_REASONS]
+    worth = np.take_along_axis(shares, best, axis=0) > 0
+    return [
+        _reason(
+            [
+                f"{did(history.types[k])} {shop.title(int(had[k]))}"
+                for k, is_one in zip(column, there, strict=True)
+                if is_one
+            ]
+        )
+        for column, there in zip(best.T.tolist(), worth.T.tolist(), strict=True)
+    ]
 
 
-def _contributions(
-    model: Recommender, history: History, held: NDArray[np.int32], items: NDArray[np.int32]
-) -> NDArray[np.float32]:
-    """Split the scores of a model that links no items one by one: shape (n_held, n_items)."""
-    places = np.searchsorted(history.weights.indices, held)
-    parts = [model.contributions(history.weights, int(item))[places] for item in items]
-    shares: NDArray[np.float32] = np.maximum(np.array(parts, dtype=np.float32).T, 0)
-    return shares.reshape(len(held), len(items))
+def _add_split(
+    shares: NDArray[np.float32], models: Iterable[Recommender], visitor: Visitor, found: Ordered
+) -> None:
+    """Ask a model that splits its scores about items that no path leads to.
+
+    Not about those that are there for their popularity.
+    """
+    splitting = next((model for model in members(models) if isinstance(model, IALS)), None)
+    if splitting is not None:
+        alone = [name in (POPULAR, TRENDING) for name in found.sources]
+        unlinked = np.flatnonzero(~shares.any(axis=0) & ~np.array(alone, dtype=bool))
+        if len(unlinked):
+            shares[:, unlinked] = splitting.split_one(visitor, found.items[unlinked])
 
 
-def _reason(
-    shop: Shop, held: NDArray[np.int32], kinds: Mapping[int, int], shares: NDArray[np.float32]
-) -> str:
-    best = [k for k in np.argsort(-shares, kind="stable")[:SHOWN_REASONS] if shares[k] > 0]
-    if not best:
-        return POPULAR_NOW
-    told = [f"{did(kinds[int(held[k])])} {shop.title(int(held[k]))}" for k in best]
-    return "because you " + " and ".join(told)
+def _reason(told: Sequence[str]) -> str:
+    return f"because you {' and '.join(told)}" if told else POPULAR_NOW
 
 
 def as_lines(
     shop: Shop, found: Ordered, why: Sequence[str], sure: Sequence[float] | None, signed: str
 ) -> list[Recommendation]:
     """Turn items into lines; `sure`: their confidence, if there is any; `signed`: the list's id."""
-    told = shop.items.take(found.items).to_pylist()
     scores = [None if score != score else score for score in found.scores.tolist()]  # noqa: PLR0124 - NaN
-    return [
-        Recommendation(
-            rank=place + 1,
-            item_id=row["item_id"],
-            title=row["item_id"] if row["title"] is None else row["title"],
-            category_id=row["category_id"],
-            price=row["price"],
-            score=scores[place],
-            source=found.sources[place],
-            reason=why[place],
-            confidence=None if sure is None else sure[place],
-            available=row["available"],
-            recommendation_id=signed,
+    sources = found.sources
+    lines = []
+    for place, item in enumerate(found.items.tolist()):
+        item_id, title, category_id, price, available = shop.told(item)
+        lines.append(
+            Recommendation(
+                rank=place + 1,
+                item_id=item_id,
+                title=title,
+                category_id=category_id,
+                price=price,
+                score=scores[place],
+                source=sources[place],
+                reason=why[place],
+                confidence=None if sure is None else sure[place],
+                available=available,
+                recommendation_id=signed,
+            )
         )
-        for place, row in enumerate(told)
-    ]
+    return lines

@@ -6,6 +6,7 @@ rows from the online store, all items' rows from memory.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -15,6 +16,7 @@ from recomart.features.online import ColumnTable
 from recomart.ranking.knowledge import (
     CATEGORY,
     ITEM,
+    USER,
     USER_CATEGORY,
     USER_ITEM,
     Knowledge,
@@ -30,11 +32,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from recomart.features.online.read import Key
-    from recomart.lake import Lake
+    from recomart.lake import Lake, Manifest
     from recomart.ranking.shop import History, Shop
 
 Columns = dict[str, list[str]]
 """View → its features, both in the order of the ranker's columns."""
+
+
+Keys = tuple["NDArray[np.int64]", list[tuple[str, ...]]]
+"""Keys as numbers and as ids, parallel."""
+NO_KEYS: Keys = np.empty(0, dtype=np.int64), []
 
 
 class ByKey(Protocol):
@@ -58,6 +65,8 @@ class OnlineKnowing:
     """Looks knowledge up for one user or session at a time.
 
     by  view → join key, as the ranker learned from it
+
+    `versions` tells which version of a view stands in memory, `looked_up` names the other views.
     """
 
     def __init__(
@@ -77,26 +86,30 @@ class OnlineKnowing:
             ITEM: shop.items["item_id"],
             CATEGORY: shop.categories,
         }
+        latest = {name: lake.latest(name) for name in self._columns if by[name] in ids}
         self._fixed = {
-            name: _whole(lake, name, ids[by[name]], by[name], features)
-            for name, features in self._columns.items()
-            if by[name] in ids
+            name: _whole(lake, manifest, ids[by[name]], by[name], self._columns[name])
+            for name, manifest in latest.items()
         }
+        self.versions = {name: manifest.version for name, manifest in latest.items()}
+        self.looked_up = tuple(name for name in self._columns if name not in latest)
 
     def at(self, user_id: str, history: History, *, with_seen: bool) -> Knowledge:
         """Return what is known of a user with everything; see `Knowing.at`."""
-        met = history.weights.indices.astype(np.int64)
+        met = history.visitor.items.astype(np.int64)
         users = np.full(len(met), history.row, dtype=np.int64)
         keys = keys_of(users, met, self.shop.codes, self._span)
-        asked: dict[tuple[str, ...], tuple[NDArray[np.int64], list[tuple[str, ...]]]] = {
-            ("user_id",): (np.array([history.row]), [(user_id,)]),
+        asked: dict[tuple[str, ...], Keys] = {
+            USER: (np.array([history.row]), [(user_id,)]),
             USER_CATEGORY: self._pairs(
                 user_id, keys[USER_CATEGORY], self.shop.codes[met], self.shop.categories
             ),
             USER_ITEM: self._pairs(user_id, keys[USER_ITEM], met, self.shop.items["item_id"]),
         }
         if not with_seen:
-            asked[USER_ITEM] = (np.empty(0, dtype=np.int64), [])
+            asked[USER_ITEM] = NO_KEYS
+        if not user_id:  # nothing is stored of an anonymous visitor
+            asked = dict.fromkeys(asked, NO_KEYS)
         views = [
             self._fixed.get(name) or self._view(name, features, *asked[self._by[name]])
             for name, features in self._columns.items()
@@ -109,7 +122,7 @@ class OnlineKnowing:
         keys: NDArray[np.int64],
         others: NDArray[np.integer],
         ids: pa.Array | pa.ChunkedArray,
-    ) -> tuple[NDArray[np.int64], list[tuple[str, ...]]]:
+    ) -> Keys:
         """Return the keys of a user with items or categories, as numbers and as ids."""
         kept, first = np.unique(keys[keys >= 0], return_index=True)
         chosen = others[keys >= 0][first]
@@ -119,23 +132,24 @@ class OnlineKnowing:
         self, name: str, features: list[str], keys: NDArray[np.int64], ids: list[tuple[str, ...]]
     ) -> View:
         """Look one view up; unknown where the store does not have it."""
-        try:
-            values = self.online.matrix(name, ids, features)
-        except NotFoundError:
-            values = np.full((len(ids), len(features)), np.nan)
+        values = np.full((len(ids), len(features)), np.nan)
+        if ids:
+            with suppress(NotFoundError):
+                values = self.online.matrix(name, ids, features)
         columns = {f"{name}__{f}": values[:, place] for place, f in enumerate(features)}
         return View.of(self._by[name], keys, columns)
 
 
 def _whole(
     lake: Lake,
-    view: str,
+    manifest: Manifest,
     ids: pa.Array | pa.ChunkedArray,
     by: tuple[str, ...],
     features: list[str],
 ) -> View:
     """Read a view of items or categories into memory, by place in the id map."""
-    table = ColumnTable.read(lake, lake.latest(view), by[0])
+    table = ColumnTable.read(lake, manifest, by[0])
     values = table.take(ids.to_pylist(), table.columns_of(features))
-    columns = {f"{view}__{f}": values[:, place] for place, f in enumerate(features)}
+    names = [f"{manifest.name}__{f}" for f in features]
+    columns = {name: values[:, place] for place, name in enumerate(names)}
     return View.of(by, np.arange(len(ids), dtype=np.int64), columns)

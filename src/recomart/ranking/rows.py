@@ -158,7 +158,7 @@ def _rows(
         labels.astype(np.int64),
         np.diff(question.history.indptr)[candidates.rows].astype(np.int32),
     )
-    names = columns_of(candidates.retrievers, knowledge)
+    names = columns_of(candidates.retrievers, knowledge.names)
     return pa.table([*about, *np.ascontiguousarray(matrix.T)], names=[*ABOUT, *names])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from bisect import bisect_left
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy.sparse import csr_array
 
-from recomart.models.sequences import Sequences
+from recomart.models.visitor import Visitor
 from recomart.vocabulary import ADD_TO_CART, CLICK, EVENT_TYPES, PURCHASE, VIEW
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
     from typing_extensions import Self
@@ -31,15 +31,13 @@ DID = {VIEW: "viewed", CLICK: "looked at", ADD_TO_CART: "put in the cart", PURCH
 class History:
     """What one user, or a session, did.
 
-    row        place in the id map of users, -1 for one who is not in it
-    weights    shape (1, n_items)
-    sequence   the same items, the latest last
-    types      int8, what was done most strongly, parallel to the entries of `weights`
+    row      place in the id map of users, -1 for one who is not in it
+    visitor  the items with their weights, and in the order of time
+    types    int8, what was done most strongly, parallel to the items of `visitor`
     """
 
     row: int
-    weights: csr_array
-    sequence: Sequences
+    visitor: Visitor
     types: NDArray[np.int8]
 
 
@@ -57,6 +55,19 @@ class Fresh(NamedTuple):
     occurred_us: int
 
 
+class Told(NamedTuple):
+    """What a list tells of an item; the title is the id where it has none."""
+
+    item_id: str
+    title: str
+    category_id: str | None
+    price: float | None
+    available: bool | None
+
+
+TOLD = ("item_id", "title", "category_id", "price", "available")
+REMEMBERED = 20_000
+"""Items of which the line is kept ready: about 6 MB."""
 _FRESH = np.dtype([("item", "i4"), ("kind", "i1"), ("strength", "f4"), ("occurred_us", "i8")])
 
 
@@ -119,16 +130,16 @@ class Shop:
         """
         start, stop = self.history.indptr[row : row + 2].tolist() if row >= 0 else (0, 0)
         span = slice(start, stop)
-        indices, weights = self.history.indices[span], self.history.data[span]
+        items, weights = self.history.indices[span], self.history.data[span]
         types, last_us = self.types[span], self.last_us[span]
-        order = np.argsort(last_us, kind="stable")
-        items, times = indices[order].astype(np.int32), last_us[order]
+        order = last_us.argsort(kind="stable")
+        latest, latest_us = items[order], last_us[order]
         if fresh:
             since = np.array(fresh, dtype=_FRESH)
-            items = np.concatenate([items, since["item"]])
-            times = np.concatenate([times, since["occurred_us"]])
-            indices, weights, types = _merged(indices, weights, types, since)
-        return History(row, self._row(indices, weights), self._sequence(items, times), types)
+            latest = np.concatenate([latest, since["item"]])
+            latest_us = np.concatenate([latest_us, since["occurred_us"]])
+            items, weights, types = _merged(items, weights, types, since)
+        return History(row, Visitor(items, weights, latest, latest_us, len(self.items)), types)
 
     def of_items(self, items: list[int]) -> History:
         """Return what a session did that viewed these items, the latest last."""
@@ -137,8 +148,32 @@ class Shop:
 
     def title(self, item: int) -> str:
         """Return what an item is called: its title, or else its id."""
-        title = self.items["title"][item].as_py()
-        return str(title if title is not None else self.items["item_id"][item].as_py())
+        return self.told(item).title
+
+    def told(self, item: int) -> Told:
+        """Return what is told of an item."""
+        return self._told(item)
+
+    @cached_property
+    def _told(self) -> Callable[[int], Told]:
+        """Look items up, and remember those that are shown most."""
+        ids, titles, categories, prices, available = (
+            self.items[name].combine_chunks() for name in TOLD
+        )
+
+        @lru_cache(maxsize=REMEMBERED)
+        def told(item: int) -> Told:
+            """Take an item's line."""
+            item_id, title = ids[item].as_py(), titles[item].as_py()
+            return Told(
+                item_id,
+                item_id if title is None else title,
+                categories[item].as_py(),
+                prices[item].as_py(),
+                available[item].as_py(),
+            )
+
+        return told
 
     def index_of(self, item_id: str) -> int:
         """Return the place of an item in the id map, -1 where it is not known."""
@@ -148,14 +183,6 @@ class Shop:
     def item_ids(self) -> pa.Array:
         """The id map of items."""
         return self.items["item_id"].combine_chunks()
-
-    def _row(self, indices: NDArray[np.integer], weights: NDArray[np.float32]) -> csr_array:
-        starts = np.array([0, len(indices)], dtype=np.int32)
-        return csr_array((weights, indices, starts), shape=(1, len(self.items)))
-
-    def _sequence(self, items: NDArray[np.int32], times: NDArray[np.int64]) -> Sequences:
-        starts = np.array([0, len(items)], dtype=np.int64)
-        return Sequences(items, times, starts, len(self.items))
 
 
 def _merged(

@@ -1,7 +1,7 @@
 """Serving: answers in milliseconds, changed by the event of a moment ago.
 
 Reads    the published model that is champion, the online store, the event log
-Writes   the event log; metrics and logs of what it answered
+Writes   the event log, a file that its workers share; metrics, logs and traces of what it answered
 Imports  ranking, models, features, events, lake; never evaluation, monitoring, preparation,
          quality or sources
 

@@ -114,7 +114,7 @@ class JsonLines(logging.Handler):
 def log_as_json(stream: TextIO | None = None) -> None:
     """Let this process log to its standard error as JSON."""
     handler = JsonLines(stream or sys.stderr)
-    for name in (ROOT, "uvicorn.error"):
+    for name in (ROOT, "uvicorn.error", "opentelemetry"):
         logger = logging.getLogger(name)
         logger.handlers = [handler]
         logger.setLevel(logging.INFO if name == ROOT else logging.WARNING)

@@ -110,6 +110,10 @@ def _add_limits(app: FastAPI, service: Service, settings: ServingSettings) -> No
             "expose_headers": ["x-request-id", "retry-after"],
         }
         limits.insert(2, (CORSMiddleware, cors))
+    if service.traces:
+        from recomart.serving.traces import TracedRequests
+
+        limits.insert(1, (TracedRequests, {"traces": service.traces}))
     for kind, options in reversed(limits):
         app.add_middleware(kind, **options)
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from recomart.errors import RecomartError, StoreUnavailableError
 from recomart.events import EventFile, EventLog, Tail
 from recomart.log import StageLog
+from recomart.serving.forgotten import Forgotten
 from recomart.serving.sessions import Happened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -39,15 +40,22 @@ class Intake:
 
     observe  is told of every event once, the worker's own ones as soon as they are on the disk
     told_lag  is told how long ago an event arrived when this worker first saw it
+    drop    lets go of what a visitor did; tells whether anything was known
     """
 
     def __init__(
-        self, path: Path, observe: Observe, told_lag: Callable[[float], None] = lambda _: None
+        self,
+        path: Path,
+        observe: Observe,
+        told_lag: Callable[[float], None] = lambda _: None,
+        drop: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self.path = path
         self.trouble: str | None = None
         self._observe = observe
         self._told_lag = told_lag
+        self._drop = drop
+        self._forgotten = Forgotten()
         self._known: OrderedDict[str, None] = OrderedDict()
         self._lock = Lock()
         self._log: EventLog | None = None
@@ -70,13 +78,28 @@ class Intake:
     def observe(self, events: Sequence[Event]) -> None:
         """Tell of events that are on the disk, those told before aside."""
         with self._lock:
-            new = [event for event in events if event.event_id not in self._known]
+            new = [event for event in events if self._is_new(event)]
             for event in new:
                 self._known[event.event_id] = None
             while len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
             # under the lock, so that a visitor's events stay in their order
             self._observe([pair for event in new for pair in _happened(event)])
+
+    def forget(self, names: Collection[str], at_us: int) -> bool:
+        """Let go of what some did until a moment, also of what is still on its way.
+
+        Tell whether anything was known.
+        """
+        with self._lock:
+            # heard twice, it must not take what came since
+            new = [who for who in names if not self._forgotten.covers(who, at_us)]
+            self._forgotten.note(new, at_us)
+            return sum(map(self._drop, new)) > 0
+
+    def _is_new(self, event: Event) -> bool:
+        is_forgotten = self._forgotten.covers(event.user_id, event.arrived_us)
+        return event.event_id not in self._known and not is_forgotten
 
     @property
     def n_waiting(self) -> int:
@@ -151,6 +174,7 @@ def _newest(path: Path) -> int:
 
 def _happened(event: Event) -> list[tuple[str, Happened]]:
     """Tell of an event under the names that a list may be asked for: user and session."""
-    what = Happened(event.item_id, event.event_type, event.occurred_us)
-    names = {event.user_id, event.session_id or event.user_id}
+    session_id = event.session_id or ""
+    what = Happened(event.item_id, event.event_type, event.occurred_us, session_id)
+    names = {event.user_id, session_id or event.user_id}
     return [(who, what) for who in names]

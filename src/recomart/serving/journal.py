@@ -1,64 +1,187 @@
-"""The latest answers of this process, kept so that they can be explained."""
+"""The latest answers, kept so that any worker can explain those of all, and forgets together."""
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
-from dataclasses import dataclass
-from threading import Lock
+from itertools import islice
+from threading import Event as Flag
+from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
-from recomart.errors import NotFoundError
+from pydantic_core import from_json, to_json
+
+from recomart.errors import NotFoundError, RecomartError
+from recomart.log import StageLog
+from recomart.serving.forgotten import Forgotten
+from recomart.serving.records import record
+from recomart.serving.shared import SharedFile, Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection
+    from pathlib import Path
+    from typing import Any
 
-    from recomart.serving.sessions import Happened
-    from recomart.serving.words import Answer, Asked
+    from recomart.serving.records import Kept
 
+    Forget = Callable[[Collection[str], int], bool]
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """An answer, and what it was an answer to.
-
-    fresh  what the visitor had done since the model learned
-    """
-
-    at_us: int
-    asked: Asked
-    answer: Answer
-    fresh: Sequence[Happened]
+TURN_S = 0.02
+"""How often a worker writes its answers, and looks whom to forget."""
+MOST_AT_ONCE = 1_024
+"""Answers of one turn."""
+AGAIN_S = 2.0
+"""How long after a failure to try the file again."""
+log = StageLog("serving")
 
 
 class Journal:
-    """Answers by their id; the oldest goes first. Threads may share it."""
+    """Answers by their id. Adding one costs nothing but memory: a thread brings it to the file.
 
-    def __init__(self, most: int) -> None:
+    path    of the file that all workers share; while it cannot be used, answers stay in memory
+    most    answers kept, of all workers together
+    forget  is called with names and a moment when another worker was told to forget somebody
+    """
+
+    def __init__(self, path: Path, most: int, forget: Forget) -> None:
+        self.path = path
         self.most = most
-        self._kept: OrderedDict[str, Kept] = OrderedDict()
+        self.trouble: str | None = None
+        self._forget = forget
+        self._waiting: OrderedDict[str, Kept] = OrderedDict()
+        self._forgotten = Forgotten()
         self._lock = Lock()
+        self._file: SharedFile | None = None
+        self._failed_at = -AGAIN_S
+        self._heard = 0
+        self._stop = Flag()
+        self._thread = Thread(target=self._run, name="journal", daemon=True)
+
+    def start(self) -> None:
+        """Open the file, and begin to write and to listen."""
+        self._turn()
+        self._thread.start()
 
     def add(self, kept: Kept) -> None:
-        """Keep an answer."""
+        """Keep an answer; where the thread does not keep up, the oldest that waits is lost."""
         with self._lock:
-            self._kept[kept.answer.recommendation_id] = kept
-            while len(self._kept) > self.most:
-                self._kept.popitem(last=False)
+            if not self._forgotten.covers(kept.asked.who, kept.at_us):
+                self._waiting[kept.answer.recommendation_id] = kept
+            while len(self._waiting) > self.most:
+                self._waiting.popitem(last=False)
 
-    def get(self, recommendation_id: str) -> Kept:
-        """Return an answer. Raises NotFoundError."""
-        kept = self._kept.get(recommendation_id)
-        if kept is None:
-            raise NotFoundError(
-                "This answer is not kept here.",
-                remedy=f"Only the last {self.most:,} answers of each worker process are kept; "
-                "`recomart lineage ID` tells of the model behind any answer.",
-            )
-        return kept
+    def find(self, recommendation_id: str) -> dict[str, Any] | None:
+        """Return what is kept of an answer, see `record`; None where nothing is."""
+        kept = self._waiting.get(recommendation_id)
+        if kept is not None:
+            return record(kept)
+        found = self._with_file(lambda file: file.get(recommendation_id))
+        return from_json(found) if found else None
 
-    def forget(self, user_id: str) -> int:
-        """Forget a user's answers; return how many."""
+    def not_found(self) -> NotFoundError:
+        """Say that an answer is not kept."""
+        return NotFoundError(
+            "This answer is not kept.",
+            remedy=f"Only the last {self.most:,} answers are kept (`serving.kept_answers`); "
+            "`recomart lineage ID` tells of the model behind any answer.",
+        )
+
+    def of(self, who: str) -> list[dict[str, Any]]:
+        """Return the answers to somebody that are kept, the oldest first."""
+        found = [from_json(body) for body in self._with_file(lambda file: file.of(who))]
         with self._lock:
-            theirs = [key for key, kept in self._kept.items() if kept.asked.who == user_id]
+            waiting = [kept for kept in self._waiting.values() if kept.asked.who == who]
+        known = {one["recommendation_id"] for one in found}
+        mine = [kept for kept in waiting if kept.answer.recommendation_id not in known]
+        return [*found, *map(record, mine)]
+
+    def forget(self, names: Collection[str], at_us: int) -> int:
+        """Forget all answers to some until a moment, and let every worker forget them.
+
+        Return how many. Raises StoreUnavailableError, BadInputError.
+        """
+        n_waiting = self._forget_waiting(names, at_us)
+        n_kept: int = self._with_file(lambda file: file.forget(names, at_us))
+        return n_waiting + n_kept
+
+    def close(self) -> None:
+        """Write what waits, and let the file go."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        if self._file:
+            self._file.close()
+
+    def _forget_waiting(self, names: Collection[str], at_us: int) -> int:
+        with self._lock:
+            self._forgotten.note(names, at_us)
+            theirs = [
+                key
+                for key, kept in self._waiting.items()
+                if kept.asked.who in names and kept.at_us <= at_us
+            ]
             for key in theirs:
-                del self._kept[key]
+                del self._waiting[key]
         return len(theirs)
+
+    def _with_file(self, do: Callable[[SharedFile], Any]) -> Any:  # noqa: ANN401 - what `do` gives
+        file = SharedFile(self.path, self.most)
+        try:
+            return do(file)
+        finally:
+            file.close()
+
+    def _run(self) -> None:
+        """Be the thread."""
+        while not self._stop.wait(TURN_S):
+            self._turn()
+        self._turn()
+
+    def _turn(self) -> None:
+        try:
+            file = self._opened()
+            if file is not None:
+                self._hear(file)
+                self._write(file)
+        except RecomartError as error:
+            self._fail(error)
+
+    def _opened(self) -> SharedFile | None:
+        if self._file is not None and not self._file.is_current():
+            self._file.close()
+            self._file, self._heard = None, 0
+        if self._file is None and time.monotonic() - self._failed_at >= AGAIN_S:
+            self._file = SharedFile(self.path, self.most)
+            self.trouble = None
+        return self._file
+
+    def _hear(self, file: SharedFile) -> None:
+        """Forget whom others were told to forget, also what this worker wrote of them since."""
+        for one in file.forgotten_after(self._heard):
+            self._forget_waiting([one.who], one.at_us)
+            file.drop([one.who], one.at_us)
+            self._forget([one.who], one.at_us)
+            self._heard = one.seq
+
+    def _write(self, file: SharedFile) -> None:
+        with self._lock:
+            some = list(islice(self._waiting.values(), MOST_AT_ONCE))
+        if not some:
+            return
+        file.add([_stored(kept) for kept in some])
+        with self._lock:
+            for kept in some:
+                self._waiting.pop(kept.answer.recommendation_id, None)
+
+    def _fail(self, error: RecomartError) -> None:
+        if self.trouble is None:
+            log.error("answers_not_kept", code=error.code, cause=error.cause)
+        self.trouble, self._failed_at = error.cause, time.monotonic()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def _stored(kept: Kept) -> Stored:
+    body = to_json(record(kept), inf_nan_mode="null")
+    return Stored(kept.answer.recommendation_id, kept.asked.who, kept.at_us, body)

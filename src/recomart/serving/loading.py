@@ -65,7 +65,13 @@ class Loader:
             self._say_trouble("The lake has no published model any more.")
             return None
         self.trouble = None
-        if manifest.version == current or self._is_refused(manifest):
+        if manifest.version == current:
+            return None
+        return self.try_to_load(manifest)
+
+    def try_to_load(self, manifest: Manifest) -> Served | None:
+        """Load a model; None where it is refused, now or of late."""
+        if self._is_refused(manifest):
             return None
         try:
             return self.load(manifest)
@@ -76,7 +82,7 @@ class Loader:
     def load(self, manifest: Manifest) -> Served:
         """Load a model, every byte checked, and let it answer once before anybody asks."""
         began = time.perf_counter()
-        served = Served.load(self.lake, self.online, manifest)
+        served = Served.load(self.lake, self.online, manifest, self.settings)
         rows = served.champion.shop.users
         known = rows[0].as_py() if len(rows) else ""
         tried = Engine(served, Sessions(), self.settings)

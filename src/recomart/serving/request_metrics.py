@@ -83,6 +83,7 @@ class Metrics:
         )
         self.swaps = Counter("recomart_model_swaps", "Models put in place", registry=own)
         self._make_gauges(own)
+        self._make_shadow(own)
 
     def _make_gauges(self, own: CollectorRegistry) -> None:
         self.in_work = Gauge(
@@ -105,6 +106,19 @@ class Metrics:
             "recomart_model_info", "The model that serves",
             ("model", "version"), registry=own, multiprocess_mode="livemax",
         )  # fmt: skip
+
+    def _make_shadow(self, own: CollectorRegistry) -> None:
+        self.shadow = Counter(
+            "recomart_shadow_answers", "Of the challenger: answered, failed, dropped", ("outcome",),
+            registry=own,
+        )  # fmt: skip
+        self.shadow_overlap = Histogram(
+            "recomart_shadow_overlap", "Share of a list that the challenger's has, too",
+            buckets=SHARES, registry=own,
+        )  # fmt: skip
+        self.shadow_seconds = Histogram(
+            "recomart_shadow_seconds", "Of the challenger's answers", buckets=SECONDS, registry=own
+        )
 
     def answered(self, answer: Answer, n: int) -> None:
         """Count what is in a list that was asked for with `n` items."""

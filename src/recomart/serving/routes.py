@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 from fastapi import Path, Query, Request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
+from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from recomart.errors import BadEventError, NotFoundError, RecomartError, RequestError
@@ -18,7 +19,6 @@ from recomart.serving.replies import (
     NOT_COVERED,
     as_json,
     asked_of,
-    explained,
     exported,
     health,
     listed,
@@ -46,8 +46,12 @@ class Doors:
     async def recommendations(self, request: Request) -> Response:
         """Rank items for a user, a session or nobody."""
         body = await _read(request, RecommendIn)
-        answer = await self.service.recommend(asked_of(body))
-        return as_json(listed(answer, with_metadata=body.include_metadata))
+        asked = asked_of(body)
+        answer = await self.service.recommend(asked)
+        response = as_json(listed(answer, with_metadata=body.include_metadata))
+        if self.service.shadow.is_on:
+            response.background = BackgroundTask(self.service.shadow.offer, asked, answer)
+        return response
 
     async def bundle(self, request: Request) -> Response:
         """Rank items that go with a cart; items that are not known are passed over."""
@@ -97,23 +101,21 @@ class Doors:
         )
 
     async def explain(self, recommendation_id: Id) -> Response:
-        """Tell how one of the latest answers of this worker came about."""
-        kept = self.service.journal.get(recommendation_id)
-        return as_json(explained(kept, self.service.engine.served))
+        """Tell how one of the latest answers came about, whichever worker gave it."""
+        return as_json(await self.service.explain(recommendation_id))
 
     async def export(self, user_id: Id) -> Response:
         """Tell what this service knows of a user."""
-        events = await self.service.aside(lambda: self.service.events_of(user_id))
-        return as_json(exported(self.service, user_id, events))
+        return as_json(await self.service.aside(lambda: exported(self.service, user_id)))
 
     async def forget(self, user_id: Id) -> Response:
-        """Forget a user, as far as this service reaches; say what it does not reach."""
-        n_events = await self.service.aside(lambda: self.service.forget_events_of(user_id))
+        """Forget a user, in all workers, as far as this service reaches; say what it does not."""
+        known, n_events, n_answers = await self.service.aside(lambda: self.service.forget(user_id))
         told = {
             "user_id": user_id,
-            "session": self.service.engine.sessions.forget(user_id),
+            "session": known,
             "events": n_events,
-            "answers": self.service.journal.forget(user_id),
+            "answers": n_answers,
             "not_covered": NOT_COVERED,
         }
         return as_json(told)

@@ -47,6 +47,11 @@ class FiltersIn(Taken):
     max_price: Price | None = None
     only_available: bool = Field(True, description="leave out what is known not to be available")
     exclude: Names = Field(default_factory=list, description="items that may not be in it")
+    max_per_category: Number | None = Field(
+        None,
+        description="items of one category before others take their turn; null: as "
+        "`serving.max_per_category` says",
+    )
 
     @model_validator(mode="after")
     def _ends(self) -> Self:
@@ -223,6 +228,7 @@ class Health(Given):
 
     status: Literal["ok", "degraded"]
     model: ModelOut
+    challenger: ModelOut | None = Field(description="that answers unseen, see `serving.shadow`")
     freshness_s: float = Field(description="now minus the newest event that the model knows")
     features: list[Freshness]
     event_log: EventLogOut
@@ -279,12 +285,21 @@ class Did(Given):
     occurred_at: str
 
 
+class GivenList(Given):
+    """A list that was given; /explain/… tells more of it."""
+
+    recommendation_id: str
+    at: str
+    items: list[str]
+
+
 class Exported(Given):
     """What this service knows of a user."""
 
     user_id: str
-    session: list[Did] = Field(description="kept by this worker for the next list")
+    session: list[Did] = Field(description="kept in memory for the next list")
     event_log: list[dict[str, Any]] = Field(description="events that the log still holds")
+    answers: list[GivenList] = Field(description="those kept of the latest, of all workers")
     model: list[Did] = Field(description="the history that the published model starts from")
     not_covered: list[str]
 
@@ -295,8 +310,22 @@ class Forgotten(Given):
     user_id: str
     session: bool
     events: int = Field(description="taken out of the event log")
-    answers: int = Field(description="taken out of this worker's kept answers")
+    answers: int = Field(description="taken out of the kept answers of all workers")
     not_covered: list[str]
+
+
+class FeaturesOut(Given):
+    """What the ranker saw of the listed items, looked up again."""
+
+    is_exact: bool = Field(
+        description="versions of all features are those of then, and so are the ranker's scores"
+    )
+    note: str | None = Field(description="what differs, or why there are none")
+    versions: dict[str, str] = Field(description="of the feature views")
+    items: dict[str, dict[str, float | None]] = Field(
+        description="by item and column, null where unknown; the columns of a retriever tell its "
+        "score and rank; an item that only filled the list is not in it"
+    )
 
 
 class Explained(Given):
@@ -308,10 +337,16 @@ class Explained(Given):
     model_version: str
     is_still_serving: bool
     asked: dict[str, Any]
-    rules: dict[str, Any] = Field(description="what kept items out")
+    rules: dict[str, Any] = Field(description="what was asked for")
+    acted: dict[str, int] = Field(
+        description="by rule: how many candidates it kept out, or put last; rules that did "
+        "nothing are not there",
+        examples=[{"seen": 3, "unavailable": 12, "near_duplicate": 2}],
+    )
     fresh: list[Did] = Field(description="events taken since the model learned, as they were then")
     history: list[Did] | None = Field(
         description="what the model knows of the user; null where another model serves by now"
     )
     degraded_parts: list[str]
+    features: FeaturesOut
     items: list[Line]

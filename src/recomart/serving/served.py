@@ -10,9 +10,11 @@ import numpy as np
 import pyarrow.compute as pc
 
 from recomart.ranking import Champion
+from recomart.ranking.rules import Likeness, Rules, too_recent
 from recomart.ranking.shop import Fresh
-from recomart.serving.words import State
-from recomart.vocabulary import EVENT_TYPES
+from recomart.serving.near_duplicates import near_duplicates
+from recomart.serving.words import Filters, State
+from recomart.vocabulary import CANCEL, DAY_US, EVENT_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +24,10 @@ if TYPE_CHECKING:
     from recomart.features.online import OnlineFeatures
     from recomart.lake import Lake, Manifest
     from recomart.serving.sessions import Happened
-    from recomart.serving.words import Filters
+    from recomart.settings import ServingSettings
+
+NO_FILTERS = Filters()
+NOTHING = np.empty(0, dtype=np.int32)
 
 
 @dataclass(frozen=True)
@@ -35,9 +40,12 @@ class Served:
     champion: Champion
     state: State
     strengths: dict[str, float]
+    settings: ServingSettings
 
     @classmethod
-    def load(cls, lake: Lake, online: OnlineFeatures, manifest: Manifest) -> Served:
+    def load(
+        cls, lake: Lake, online: OnlineFeatures, manifest: Manifest, settings: ServingSettings
+    ) -> Served:
         """Load a published model, every byte checked. Raises ArtefactError, IntegrityError."""
         champion = Champion.load(lake, online, manifest)
         details = manifest.details
@@ -50,7 +58,8 @@ class Served:
             n_items=len(champion.shop.items),
             n_users=len(champion.shop.users),
         )
-        return cls(champion, state, cast("dict[str, float]", details["strengths"]))
+        strengths = cast("dict[str, float]", details["strengths"])
+        return cls(champion, state, strengths, settings)
 
     def fresh(self, happened: Iterable[Happened]) -> list[Fresh]:
         """Turn what happened into what a history takes up; unknown items are passed over."""
@@ -63,32 +72,77 @@ class Served:
                 found.append(Fresh(item, kind, strength, event.occurred_us))
         return found
 
-    def allowed(self, filters: Filters, blocked: frozenset[str]) -> NDArray[np.bool_] | None:
-        """Return which items may be in a list: bool, shape (n_items,); None: all of them."""
-        may = self._available if filters.only_available else self._everything
+    def too_recent(self, row: int, happened: Iterable[Happened], now_us: int) -> NDArray[np.int32]:
+        """Return the items that a visitor acted on so lately that they are held back.
+
+        row       in the id map of users, -1 for one who is not in it
+        happened  since the model learned
+        """
+        if not self.settings.cool_off_days:
+            return NOTHING
+        shop, ending = self.champion.shop, {CANCEL, *self.settings.cool_off_days}
+        span = slice(*shop.history.indptr[row : row + 2].tolist()) if row >= 0 else slice(0)
+        had = shop.history.indices[span], shop.types[span], shop.last_us[span]
+        fresh = []
+        for event in happened:
+            item = shop.index_of(event.item_id) if event.event_type in ending else -1
+            if item >= 0:
+                fresh.append(Fresh(item, EVENT_TYPES.index(event.event_type), 0, event.occurred_us))
+        return too_recent(self._spans_us, had, fresh, now_us)
+
+    def rules(self, filters: Filters = NO_FILTERS, cooling: NDArray[np.int32] = NOTHING) -> Rules:
+        """Make the rules of one list; `cooling`: items that are held back from this visitor."""
+        lets_in = {}
+        if filters.only_available and self._available is not None:
+            lets_in["unavailable"] = self._available
         if filters.categories:
             codes = [k for k, name in enumerate(self._categories) if name in filters.categories]
-            may = may & np.isin(self._category_codes, codes)
-        if filters.min_price is not None:
-            may = may & (self._prices >= filters.min_price)
-        if filters.max_price is not None:
-            may = may & (self._prices <= filters.max_price)
-        out = [self.champion.shop.index_of(item) for item in {*filters.exclude, *blocked}]
-        if any(index >= 0 for index in out):
-            may = may.copy()
-            may[[index for index in out if index >= 0]] = False
-        return None if may is self._everything else may
+            lets_in["category"] = np.isin(self._category_codes, codes)
+        if (filters.min_price, filters.max_price) != (None, None):
+            low = -np.inf if filters.min_price is None else filters.min_price
+            high = np.inf if filters.max_price is None else filters.max_price
+            lets_in["price"] = (self._prices >= low) & (self._prices <= high)
+        out = {
+            "blocked": self._blocked,
+            "excluded": self._indices(filters.exclude),
+            "cool_off": cooling,
+        }
+        keeps_out = {rule: items for rule, items in out.items() if len(items)}
+        most = filters.max_per_category or self.settings.max_per_category
+        return Rules(self.state.n_items, lets_in, keeps_out, self._likeness(most))
+
+    def _likeness(self, most: int | None) -> Likeness | None:
+        if most is None and self.groups is None:
+            return None
+        return Likeness(self._category_codes, most, self.groups)
+
+    def _indices(self, item_ids: Iterable[str]) -> NDArray[np.int32]:
+        found = (self.champion.shop.index_of(item) for item in item_ids)
+        return np.array([index for index in found if index >= 0], dtype=np.int32)
 
     @cached_property
-    def _everything(self) -> NDArray[np.bool_]:
-        return np.ones(self.state.n_items, dtype=bool)
+    def groups(self) -> NDArray[np.int32] | None:
+        """Near-duplicates: int32, shape (n_items,); None where there are none, or may be shown."""
+        if self.settings.near_duplicates == "show":
+            return None
+        titles = self.champion.shop.items["title"].combine_chunks()
+        return near_duplicates(titles, self._category_codes, self.settings.variant_words)
 
     @cached_property
-    def _available(self) -> NDArray[np.bool_]:
-        """An item of which nothing is known is taken to be there."""
+    def _spans_us(self) -> NDArray[np.int64]:
+        days = cast("dict[str, float]", self.settings.cool_off_days)
+        return np.array([days.get(kind, 0) * DAY_US for kind in EVENT_TYPES], dtype=np.int64)
+
+    @cached_property
+    def _blocked(self) -> NDArray[np.int32]:
+        return self._indices(self.settings.blocked)
+
+    @cached_property
+    def _available(self) -> NDArray[np.bool_] | None:
+        """What is not known to be away: bool, shape (n_items,); None: everything."""
         column = self.champion.shop.items["available"].combine_chunks().fill_null(True)  # noqa: FBT003
         may = column.to_numpy(zero_copy_only=False).astype(bool)
-        return self._everything if may.all() else may
+        return None if may.all() else may
 
     @cached_property
     def _prices(self) -> NDArray[np.float64]:

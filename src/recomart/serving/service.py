@@ -5,33 +5,40 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar, cast
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from recomart.errors import RecomartError
+from recomart.errors import MissingExtraError, RecomartError
 from recomart.events import EventFile
 from recomart.features.online import OnlineFeatures, open_online
 from recomart.lake import open_lake
 from recomart.serving.engine import Engine
+from recomart.serving.explaining import explained, seen_versions
 from recomart.serving.intake import Intake
-from recomart.serving.journal import Journal, Kept
+from recomart.serving.journal import TURN_S, Journal
 from recomart.serving.late_store import LateStore
 from recomart.serving.loading import Loader, Watcher
+from recomart.serving.records import Kept
 from recomart.serving.request_metrics import Metrics
 from recomart.serving.security import Keys, is_loopback
 from recomart.serving.sessions import Sessions
+from recomart.serving.shadow import Shadow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from recomart.events import Event
     from recomart.events.file import Outcome
     from recomart.features.online import OnlineStore
+    from recomart.serving.traces import Traces
     from recomart.serving.words import Answer, Asked
     from recomart.settings import Loaded
 
 Found = TypeVar("Found")
 CATCH_UP_S = 2.0
 """How long a start waits until the events of the log are known."""
+TRIES = 15
+"""Turns of another worker that an answer of its is waited for."""
 
 
 class Service:
@@ -50,11 +57,17 @@ class Service:
         self.online = OnlineFeatures(cast("OnlineStore", online))
         self.loader = Loader(open_lake(loaded), self.online, settings)
         self.engine = Engine(self.loader.first(), Sessions(), settings)
-        self.journal = Journal(settings.kept_answers)
         keys = loaded.path(settings.keys)
         self.keys = Keys(keys, are_needed=not is_loopback(settings.host))
         events = loaded.path(settings.events)
-        self.intake = Intake(events, self.engine.observe, self.metrics.event_lag.observe)
+        drop = self.engine.sessions.forget
+        self.intake = Intake(events, self.engine.observe, self.metrics.event_lag.observe, drop)
+        beside = events.with_name(f"{events.stem}-workers.sqlite")
+        self.journal = Journal(beside, settings.kept_answers, self.intake.forget)
+        self.shadow = Shadow(self.loader, self.engine.sessions, settings, self.metrics)
+        self.traces = _open_traces(settings.otlp)
+        if self.traces:
+            self.traces.follow(self.engine.served)
         self.started_us = time.time_ns() // 1_000
         self.metrics.serves(self.engine.state)
         self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="engine")
@@ -64,28 +77,41 @@ class Service:
 
     def start(self) -> None:
         """Begin to take events and to look for new models."""
+        self.journal.start()  # first, so that it hears of whom to forget while events are read
         self.intake.start()
+        self.shadow.start()
         self.intake.is_caught_up.wait(CATCH_UP_S)
         every_s = self.settings.reload_s
         self._watchers = [
             Watcher("champion", every_s, self.look_for_champion),
+            Watcher("challenger", every_s, self._look_for_challenger),
             Watcher("gauges", every_s, self._set_gauges),
         ]
 
     def close(self) -> None:
         """Write the events that wait, and let everything go."""
         self.intake.close()
+        self.journal.close()
+        self.shadow.close()
         for watcher in self._watchers:
             watcher.close()
         self._pool.shutdown(cancel_futures=True)
         self.online.close()
+        if self.traces:
+            self.traces.close()
 
     def look_for_champion(self) -> None:
         """Put a new champion in place, if there is one that can serve."""
         served = self.loader.next(self.engine.served.state.version)
         if served is not None:
+            if self.traces:
+                self.traces.follow(served)
             self.engine.served = served
             self.metrics.serves(served.state)
+            self._settle()
+
+    def _look_for_challenger(self) -> None:
+        if self.shadow.look(self.engine.served.state.version):
             self._settle()
 
     async def aside(self, do: Callable[[], Found]) -> Found:
@@ -94,24 +120,32 @@ class Service:
 
     async def answer(self, ask: Callable[[], Answer], n: int) -> Answer:
         """Ask the engine, and count what it answers."""
-        began = time.perf_counter()
-        answer = await self.aside(ask)
-        self.metrics.stage_seconds.labels("engine").observe(time.perf_counter() - began)
+        with self._stage("engine"):
+            answer = await self.aside(self.traces.carried(ask) if self.traces else ask)
         self.metrics.answered(answer, n)
         return answer
 
     async def recommend(self, asked: Asked) -> Answer:
         """Answer, and keep the answer for whoever wants it explained."""
-        known_us = self.engine.served.state.newest_event_us
+        at_us, served = time.time_ns() // 1_000, self.engine.served
+        known_us = served.state.newest_event_us
         fresh = self.engine.sessions.of(asked.who, known_us) if asked.who else []
         answer = await self.answer(lambda: self.engine.recommend(asked), asked.n)
         if self.journal.most:
-            self.journal.add(Kept(time.time_ns() // 1_000, asked, answer, fresh))
+            versions = seen_versions(served, self.online)
+            self.journal.add(Kept(at_us, asked, answer, fresh, versions))
         return answer
 
     async def take(self, events: Sequence[Event]) -> list[Outcome]:
         """Take events; on return they are on the disk, and the next list knows of them."""
-        began = time.perf_counter()
+        with self._stage("event_log"):
+            outcomes = await self._append(events)
+        n_accepted = outcomes.count("accepted")
+        self.metrics.events.labels("accepted").inc(n_accepted)
+        self.metrics.events.labels("duplicate").inc(len(events) - n_accepted)
+        return outcomes
+
+    async def _append(self, events: Sequence[Event]) -> list[Outcome]:
         try:
             outcomes = await asyncio.wrap_future(self.intake.append(events))
         except RecomartError as error:
@@ -121,25 +155,54 @@ class Service:
         self.intake.note(None)
         taken = zip(events, outcomes, strict=True)
         self.intake.observe([event for event, outcome in taken if outcome == "accepted"])
-        self.metrics.stage_seconds.labels("event_log").observe(time.perf_counter() - began)
-        n_accepted = outcomes.count("accepted")
-        self.metrics.events.labels("accepted").inc(n_accepted)
-        self.metrics.events.labels("duplicate").inc(len(events) - n_accepted)
         return outcomes
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        """Measure a stage that comes to its end."""
+        began = time.perf_counter()
+        with self.traces.stage(name) if self.traces else nullcontext():
+            yield
+        self.metrics.stage_seconds.labels(name).observe(time.perf_counter() - began)
 
     def events_of(self, user_id: str) -> list[Event]:
         """Return what the event log holds of a user. Raises StoreUnavailableError."""
         return self._with_log(lambda file: file.of_user(user_id))
 
-    def forget_events_of(self, user_id: str) -> int:
-        """Take a user's events out of the event log. Raises StoreUnavailableError."""
-        return self._with_log(lambda file: file.forget_user(user_id))
+    async def explain(self, recommendation_id: str) -> dict[str, Any]:
+        """Tell how an answer came about, whichever worker gave it. Raises NotFoundError.
+
+        One that another worker gave a moment ago is waited for.
+        """
+        for _ in range(TRIES):
+            kept = await self.aside(lambda: self.journal.find(recommendation_id))
+            if kept is not None:
+                break
+            await asyncio.sleep(TURN_S)
+        else:
+            raise self.journal.not_found()
+        seen = self.settings.exclude_seen
+        served, online = self.engine.served, self.online
+        return await self.aside(lambda: explained(kept, served, online, exclude_seen=seen))
+
+    def forget(self, user_id: str) -> tuple[bool, int, int]:
+        """Forget a user, in all workers: was a session known here, how many events and answers.
+
+        The others follow within `TURN_S`. Raises StoreUnavailableError; again does no harm.
+        """
+        sessions = {event.session_id for event in self.events_of(user_id)}
+        n_events = self._with_log(lambda file: file.forget_user(user_id))
+        at_us = time.time_ns() // 1_000  # after it, so that whatever was in the log is covered
+        names = {user_id, *(name for name in sessions if name)}
+        n_answers = self.journal.forget(names, at_us)
+        return self.intake.forget(names, at_us), n_events, n_answers
 
     def troubles(self) -> list[str]:
         """Say what is out of order."""
         parts = [f"degraded: {part}" for part in self.engine.state.degraded]
-        found = (self.intake.trouble, self.loader.trouble, self.loader.why_refused())
-        return [*parts, *(one for one in (*found, self.keys.trouble) if one)]
+        rooms = (self.intake, self.journal, self.loader, self.shadow, self.keys)
+        found = [self.loader.why_refused(), *(room.trouble for room in rooms)]
+        return [*parts, *(one for one in found if one)]
 
     def freshness_s(self) -> float:
         """Return now minus the newest event that the model knows, in seconds."""
@@ -156,3 +219,14 @@ class Service:
         self.metrics.queue.set(self.intake.n_waiting)
         self.metrics.freshness.set(self.freshness_s())
         self.metrics.is_refused.set(bool(self.loader.refused))
+
+
+def _open_traces(endpoint: str) -> Traces | None:
+    """Begin to trace where an endpoint is named. Raises MissingExtraError."""
+    if not endpoint:
+        return None
+    try:
+        from recomart.serving.traces import Traces
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("opentelemetry", "otel") from error
+    return Traces(endpoint)

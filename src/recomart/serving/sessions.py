@@ -18,11 +18,15 @@ MOST_VISITORS = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """One event of a visitor."""
+    """One event of a visitor.
+
+    session_id  under which it is kept as well; empty for none
+    """
 
     item_id: str
     event_type: str
     occurred_us: int
+    session_id: str = ""
 
 
 class Sessions:
@@ -59,6 +63,9 @@ class Sessions:
         return sorted(found, key=lambda event: event.occurred_us)
 
     def forget(self, who: str) -> bool:
-        """Forget a visitor; tell whether anything was known."""
+        """Forget a visitor, and the sessions of theirs; tell whether anything was known."""
         with self._lock:
-            return self._events.pop(who, None) is not None
+            known = self._events.pop(who, None)
+            for event in known or ():
+                self._events.pop(event.session_id, None)
+        return known is not None

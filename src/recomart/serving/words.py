@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from recomart.ranking import Recommendation
 
 
@@ -16,6 +18,7 @@ class Filters:
     categories  only these, if any are given
     min_price, max_price  both ends included; an item without a price fits no limit
     exclude     items that may not be in it
+    max_per_category  items of one category before others take their turn; None: as the settings say
     """
 
     categories: frozenset[str] = frozenset()
@@ -23,6 +26,7 @@ class Filters:
     max_price: float | None = None
     only_available: bool = True
     exclude: frozenset[str] = frozenset()
+    max_per_category: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ class Answer:
 
     recommendation_id  leads back to the model; an event may name it
     degraded  what was out of order while this was answered; empty: nothing
+    acted     by rule: how many candidates it kept out, or put last
     """
 
     recommendation_id: str
@@ -62,6 +67,7 @@ class Answer:
     model: str
     version: str
     degraded: tuple[str, ...] = ()
+    acted: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

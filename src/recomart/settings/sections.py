@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
@@ -215,11 +215,32 @@ class OrchestrationSettings(Section):
     timeout_minutes: float = Field(240.0, gt=0, description="for each stage")
 
 
+VARIANT_WORDS = (
+    "beige", "black", "blue", "brown", "cream", "gold", "gray", "green", "grey", "ivory",
+    "navy", "orange", "pink", "purple", "red", "silver", "turquoise", "violet", "white", "yellow",
+)  # fmt: skip
+HeldBackAfter = Literal["view", "click", "add_to_cart", "purchase", "rate"]
+
+
 class ServingSettings(Section):
     """How the service answers."""
 
     exclude_seen: bool = Field(True, description="leave out what the user had")
     blocked: tuple[str, ...] = Field((), description="items that are never recommended")
+    cool_off_days: dict[HeldBackAfter, Annotated[float, Field(gt=0, le=3_650)]] = Field(
+        default={},
+        description="by event type, days for which an item is held back after it, such as "
+        "{purchase: 30}; also where exclude_seen is false",
+    )
+    max_per_category: int | None = Field(
+        None, gt=0, description="items of one category in a list before others take their turn"
+    )
+    near_duplicates: Literal["hide", "show"] = Field(
+        "hide", description="hide: the same thing in two colours is in a list once"
+    )
+    variant_words: tuple[str, ...] = Field(
+        VARIANT_WORDS, description="words by which titles of near-duplicates may differ"
+    )
     host: str = Field("127.0.0.1", description="address to listen on; beyond loopback needs a key")
     port: int = Field(8000, ge=0, le=65_535, description="to listen on; 0: any that is free")
     workers: int = Field(1, ge=1, le=64, description="processes that answer")
@@ -246,7 +267,18 @@ class ServingSettings(Section):
     )
     timeout_s: float = Field(10.0, gt=0, description="for the body of a request, and its answer")
     kept_answers: int = Field(
-        2_000, ge=0, description="latest answers that a worker keeps for /explain"
+        2_000, ge=0, description="latest answers kept for /explain, of all workers together"
+    )
+    shadow: float = Field(
+        0.0, ge=0, le=1, description="share of the lists that a challenger makes unseen; 0: none"
+    )
+    shadow_model: int | None = Field(
+        None, ge=1, description="number of the challenger; null: the newest, where another is held"
+    )
+    otlp: str = Field(
+        "",
+        pattern=r"^(https?://.+)?$",
+        description="OTLP/HTTP endpoint for traces, http://host:4318/v1/traces; empty: none",
     )
     cors_origins: tuple[str, ...] = Field(
         (), description="origins whose pages may ask; empty: none"

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_array, random_array
+from scipy.sparse import csr_array, random_array, vstack
 
 from recomart.errors import ArtefactError, BadInputError, NotFittedError
 from recomart.models.artefact import ARRAYS, load, save
 from recomart.models.interactions import Interactions
+from recomart.models.sequences import Sequences, recommend_for
+from recomart.models.visitor import Visitor, recommend_to
 
 if TYPE_CHECKING:
     from recomart.models.base import Recommender, TopN
@@ -167,6 +169,28 @@ class RecommenderTests:
             alone = fitted.recommend(shop[[row]], n=10)
 
             np.testing.assert_allclose(alone.scores[0], among.scores[row], rtol=1e-3, atol=1e-5)
+
+    @pytest.mark.parametrize("exclude_seen", [True, False])
+    def test_a_visitor_is_answered_as_a_row(
+        self, fitted: Recommender, shop: csr_array, *, exclude_seen: bool
+    ) -> None:
+        """The short way for one visitor, where there is one, leads to the list of the batch."""
+        rows = csr_array(vstack([shop[:20], no_interactions(1)], format="csr"))
+        sequences = Sequences.of_histories(rows)
+
+        for row in range(rows.shape[0]):
+            one = rows[[row]]
+            order = sequences[row : row + 1]
+            visitor = Visitor(one.indices, one.data, order.items, order.occurred_us, N_ITEMS)
+            found = recommend_to(fitted, visitor, 10, exclude_seen=exclude_seen)
+            top = recommend_for(fitted, one, order, 10, exclude_seen=exclude_seen)
+            held = top.items[0] >= 0
+
+            np.testing.assert_allclose(found.scores, top.scores[0][held], rtol=1e-3, atol=1e-4)
+            is_tied = np.isclose(found.scores, np.roll(found.scores, 1), rtol=1e-3, atol=1e-4)
+            is_tied |= np.roll(is_tied, -1)
+            assert len(found.items) == held.sum()
+            assert (found.items[~is_tied] == top.items[0][held][~is_tied]).all()
 
     def test_changes_nothing_that_it_is_given(self, shop: csr_array) -> None:
         """Interactions and histories are as they were after fit and recommend."""

@@ -81,6 +81,7 @@ def test_a_bucket_that_is_not_there_is_named(twice, bucket):
 
 def test_a_server_that_is_down_is_named(twice, bucket, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     words_typed = ["-s", str(twice.folder), "--set", "versioning.remote=s3://b/x", "data", "push"]
     done = subprocess.run(
         [sys.executable, "-c", "from recomart.cli import main; main()", *words_typed],

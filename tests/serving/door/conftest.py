@@ -12,10 +12,12 @@ import httpx
 import pytest
 import uvicorn
 
+from recomart.pipeline import run
 from recomart.serving.app import create_app
 from recomart.serving.running import configured, listen
 from recomart.serving.service import Service
 from recomart.settings import load_settings
+from tests.shared import made_once
 from tests.small_shop import make_shop
 
 
@@ -48,7 +50,7 @@ class Door:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
-    return make_shop(tmp_path_factory.mktemp("trained"))
+    return made_once(tmp_path_factory, "served", make_shop)
 
 
 @pytest.fixture
@@ -86,6 +88,16 @@ def door(trained, tmp_path_factory):
     folder = shutil.copytree(trained, tmp_path_factory.mktemp("shared") / "copy")
     with opened(folder) as shared:
         yield shared
+
+
+@pytest.fixture(scope="session")
+def ranked(trained, tmp_path_factory, pandas_allowed):
+    """A shop whose champion is the cascade, with a ranker."""
+    folder = shutil.copytree(trained, tmp_path_factory.mktemp("ranked") / "shop")
+    loaded = load_settings(folder, environment={}, flags={("models", "serve"): "cascade"})
+    run(loaded, ["train_ranker"], force=True)  # with CatBoost, now that pandas may be there
+    run(loaded, ["evaluate", "publish"])
+    return folder
 
 
 def problem(answer, status):

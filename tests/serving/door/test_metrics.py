@@ -100,6 +100,7 @@ LOADED = """
 import json, sys
 import recomart.serving.app, recomart.serving.service, recomart.serving.running, uvicorn
 heavy = "torch pyspark prefect airflow mlflow streamlit pandas ibis catboost duckdb matplotlib"
+heavy += " opentelemetry.sdk requests"  # its API comes with FastAPI
 print(json.dumps([name for name in heavy.split() if name in sys.modules]))
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ FIXED = {"int64": ("q", "<i8"), "float64": ("d", "<f8"), "boolean": ("?", "?")}
 FORMAT = 2
 """Part of every signature; a row of another format is refused."""
 LENGTH = struct.Struct("<I")
+FEW = 8
+"""Rows that are read one by one; more of them are read as columns."""
 PART, ESCAPE = b"\x00\x01", b"\x00\xff"
 
 
@@ -109,6 +112,10 @@ class RowCodec:
             raise FrameError(
                 f"{', '.join(wordy)}: no number.", remedy="Ask for numeric features only."
             )
+        places = [self._fixed.index(name) for name in features]
+        if len(values) <= FEW:
+            numbers = [self._numbers(value, places) for value in values]
+            return np.array(numbers, dtype=np.float64).reshape(len(values), len(places))
         size = self._dtype.itemsize
         there = [n for n, value in enumerate(values) if value is not None]
         data = b"".join([value[:size] for value in values if value is not None])
@@ -119,10 +126,21 @@ class RowCodec:
             raise self._refused()
         nulls = np.unpackbits(rows["mask"], axis=1, bitorder="little").astype(bool)
         found = np.full((len(values), len(features)), np.nan)
-        for n, name in enumerate(features):
-            place = self._fixed.index(name)
+        for n, place in enumerate(places):
             found[there, n] = np.where(nulls[:, place], np.nan, rows[f"v{place}"])
         return found
+
+    def _numbers(self, value: bytes | None, places: Sequence[int]) -> list[float]:
+        """Return numbers of one row: soonest where rows are few."""
+        if value is None:
+            return [math.nan] * len(places)
+        if len(value) < self._struct.size:
+            raise self._refused()
+        form, mask, *numbers = self._struct.unpack_from(value)
+        if form != self._form:
+            raise self._refused()
+        nulls = int.from_bytes(mask, "little")
+        return [math.nan if nulls >> place & 1 else numbers[place] for place in places]
 
     def _refused(self) -> IntegrityError:
         return IntegrityError(

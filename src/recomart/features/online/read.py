@@ -60,6 +60,19 @@ class OnlineFeatures:
 
         return self._reading(view, read)
 
+    def held(self, views: Sequence[str]) -> dict[str, str]:
+        """Return the versions of views as looked up last, without asking the store.
+
+        At most `state_s` older than the values that are read.
+        """
+        known = self._known
+        return {view: known[view][1].version for view in views if view in known}
+
+    def versions(self, views: Sequence[str]) -> dict[str, str]:
+        """Return the versions of views that the store has now; those it lacks are left out."""
+        states = [self.store.state(view) for view in views]
+        return {state.view: state.version for state in states if state is not None}
+
     def freshness(self) -> list[dict[str, Any]]:
         """Tell of each view which version is there, as of when, and whether it is still fresh."""
         now_us = time.time_ns() // 1_000

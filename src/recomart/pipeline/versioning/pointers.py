@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from recomart.pipeline.versioning.git import Commit
+    from recomart.pipeline.git import Commit
     from recomart.pipeline.versioning.shop import Shop
 
 SHORT = 10

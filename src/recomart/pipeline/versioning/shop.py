@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from recomart.errors import VersioningError
-from recomart.pipeline.versioning.git import Git
+from recomart.pipeline.git import Git
 from recomart.settings.places import scheme_of, shown
 from recomart.vocabulary import LAYERS
 

@@ -1,4 +1,4 @@
-"""Git, as far as snapshots need it: commits of our own files, and what stands in commits."""
+"""Git, as far as runs and snapshots need it: where a folder stands, commits of our own files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-PATIENCE_S = 120
+PATIENCE_S, PATIENCE_TO_ASK_S = 120, 10
 NOBODY = {
     f"GIT_{who}_{what}": value
     for who in ("AUTHOR", "COMMITTER")
@@ -23,6 +23,14 @@ NOBODY = {
 """Who commits where git does not know the user."""
 ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")
 """What a hook hands on; it would lead to another repository or index."""
+
+
+def git(folder: Path, *words: str) -> str:
+    """Ask git about a folder; empty where it has no answer, or is not there."""
+    try:
+        return Git(folder, PATIENCE_TO_ASK_S).says(*words)
+    except (MissingToolError, VersioningError):
+        return ""
 
 
 @dataclass(frozen=True)
@@ -37,10 +45,11 @@ class Commit:
 class Git:
     """The repository that a folder lies in. Raises MissingToolError where there is no git."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, patience_s: float = PATIENCE_S) -> None:
         if shutil.which("git") is None:
             raise MissingToolError("git", "Versioning of data")
         self.folder = folder
+        self.patience_s = patience_s
 
     def run(self, *words: str, given: str = "") -> str:
         """Return what a git command says. Raises VersioningError with its own words."""
@@ -68,12 +77,12 @@ class Git:
                 capture_output=True,
                 check=False,
                 input=given.encode(),
-                timeout=PATIENCE_S,
+                timeout=self.patience_s,
                 env={**kept, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"} | ({} if known else NOBODY),
             )
         except subprocess.TimeoutExpired:
             raise VersioningError(
-                f"git {words[0]} in {self.folder} did not end within {PATIENCE_S} s.",
+                f"git {words[0]} in {self.folder} did not end within {self.patience_s:g} s.",
                 remedy="Look at the repository's hooks, and at whether it asks for a passphrase.",
             ) from None
 
