@@ -13,11 +13,11 @@ TORCH := 2.13.0
 PYTHON ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-models airflow airflow-run setup lock clean
+.PHONY: help demo test check bench bench-models chaos-serving airflow airflow-run setup lock clean
 
 help: ## Say what there is to make
 	@echo "make WORD, where WORD is one of"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1  \2/p' $(MAKEFILE_LIST) | awk '{ $$1 = sprintf("%-7s", $$1); print "  " $$0 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1  \2/p' $(MAKEFILE_LIST) | awk '{ $$1 = sprintf("%-13s", $$1); print "  " $$0 }'
 
 demo: $(VENV)/rank.stamp ## Build a shop, check it, learn from it, recommend; two minutes, no network
 	$(BIN)/recomart demo
@@ -41,6 +41,9 @@ bench: $(VENV)/bench.stamp $(VENV)/dev.stamp ## Measure speed, memory and qualit
 
 bench-models: $(VENV)/bench.stamp $(VENV)/dev.stamp ## Measure the models beside the published figures
 	$(BIN)/python benchmarks/run.py models
+
+chaos-serving: $(VENV)/dev.stamp ## Bring faults about under a running service; prints what was seen, ten minutes
+	$(BIN)/python -m benchmarks.chaos_serving
 
 airflow: $(AIRFLOW)/airflow.stamp $(VENV)/core.stamp ## Install Airflow beside, and see that it takes our DAG
 	$(BIN)/python scripts/airflow_dag.py parse

@@ -16,7 +16,8 @@ from recomart import __version__
 from recomart.errors import RecomartError
 from recomart.serving import schemas
 from recomart.serving.access import Access
-from recomart.serving.limits import Body, Guard, SecurityHeaders, Shed, TimeLimit
+from recomart.serving.bodies import Body
+from recomart.serving.limits import Guard, SecurityHeaders, Shed, TimeLimit
 from recomart.serving.openapi import describe, told
 from recomart.serving.problems import Problem, of_faults, of_http
 from recomart.serving.routes import Doors
@@ -53,7 +54,7 @@ def create_app(service: Service, settings: ServingSettings) -> FastAPI:
         app.mount("/shop", StaticFiles(directory=pages, html=True), name="shop")
     for kind, answer in HANDLERS.items():
         app.add_exception_handler(kind, answer)
-    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
+    app.openapi = lambda: describe(app, with_keys=service.keys.are_needed)  # type: ignore[method-assign]
     _add_limits(app, service, settings)
     return app
 

@@ -13,8 +13,6 @@ from recomart.serving.problems import Problem
 from recomart.serving.security import Key, Keys, is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from recomart.errors import RecomartError
@@ -32,9 +30,6 @@ HEADERS = [
 NO_POLICY = b"default-src 'none'; frame-ancestors 'none'"
 SHOP_POLICY = b"default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
 OPEN = ("/health/live", "/health/ready", "/openapi.json")
-LINGER_BYTES = 256 << 20
-"""Of a body that is too large, so much is read before the connection is closed on it."""
-TOO_LARGE = b"too large"
 CALLERS = 10_000
 """Callers whose rate is remembered."""
 
@@ -162,53 +157,6 @@ class Guard:
             raise BusyError(429, cause, retry_after_s=(1 - left) / self._rate)
 
 
-class Body:
-    """Reads the body before anybody else does: counted while it comes, and in time."""
-
-    def __init__(self, app: ASGIApp, settings: ServingSettings) -> None:
-        self.app = app
-        self._most = settings.max_body_bytes
-        self._timeout_s = settings.timeout_s
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See ASGI."""
-        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
-            await self.app(scope, receive, send)
-            return
-        try:
-            body = await self._read(scope, receive)
-        except RequestError as error:
-            await refuse(scope, send, error)
-            return
-        if body is not None:  # None: the client has gone
-            await self.app(scope, _replay(body, receive), send)
-
-    async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
-        told = dict(scope["headers"]).get(b"content-length", b"")
-        is_too_large = told.isdigit() and int(told[:20]) > self._most
-        if is_too_large and b"100-continue" in dict(scope["headers"]).get(b"expect", b""):
-            raise self._too_large()  # it was not sent yet
-        with anyio.move_on_after(self._timeout_s):
-            body = await _gather(receive, 0 if is_too_large else self._most)
-            if body is TOO_LARGE:
-                raise self._too_large()
-            return body
-        raise RequestError(
-            408,
-            f"The body did not come within {self._timeout_s:g} s.",
-            remedy="Send it faster.",
-            headers={"connection": "close"},
-        )
-
-    def _too_large(self) -> RequestError:
-        return RequestError(
-            413,
-            f"The body is larger than {self._most:,} bytes.",
-            remedy="Send less at once.",
-            headers={"connection": "close"},  # what is still to come is not read
-        )
-
-
 class TimeLimit:
     """Ends what takes too long with a 503; what has begun to be answered may end."""
 
@@ -235,23 +183,6 @@ class TimeLimit:
             await refuse(scope, send, BusyError(503, cause, retry_after_s=1.0))
 
 
-async def _gather(receive: Receive, most: int) -> bytes | None:
-    """Read a body. Too large, it is read on and forgotten: cut off, many clients hear nothing."""
-    parts: list[bytes] = []
-    n, has_more = 0, True
-    while has_more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        n += len(message.get("body", b""))
-        has_more = bool(message.get("more_body")) and n <= LINGER_BYTES
-        if n <= most:
-            parts.append(message.get("body", b""))
-        else:
-            parts.clear()
-    return TOO_LARGE if n > most else b"".join(parts)
-
-
 def scope_needed(method: str, path: str) -> tuple[KeyScope, ...]:
     """Return the scopes that open a door: any of them."""
     if path == "/events" and method == "POST":
@@ -275,17 +206,3 @@ def _hold_to_local_name(host: bytes) -> None:
             "Without API keys only localhost is answered to.",
             remedy="Ask for http://127.0.0.1, or make a key: `recomart keys create`.",
         )
-
-
-def _replay(body: bytes, receive: Receive) -> Callable[[], Awaitable[Message]]:
-    """Give the body once, and then whatever the connection has to say."""
-    is_given = False
-
-    async def again() -> Message:
-        nonlocal is_given
-        if is_given:
-            return await receive()
-        is_given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return again

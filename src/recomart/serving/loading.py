@@ -58,11 +58,14 @@ class Loader:
         """Return the champion if it is another than the current version, and can serve."""
         try:
             manifest = find_champion(self.lake)
-            self.trouble = None
         except Exception as error:  # noqa: BLE001 - the one that serves goes on
             self._say_trouble(str(error))
             return None
-        if manifest is None or manifest.version == current:
+        if manifest is None:
+            self._say_trouble("The lake has no published model any more.")
+            return None
+        self.trouble = None
+        if manifest.version == current:
             return None
         return self.try_to_load(manifest)
 

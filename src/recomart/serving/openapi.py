@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from recomart.serving.limits import scope_needed
 from recomart.serving.problems import MEDIA_TYPE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fastapi import FastAPI
     from pydantic import BaseModel
 
@@ -45,8 +48,8 @@ def told(
     return {"responses": responses, "openapi_extra": extra}
 
 
-def describe(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI document of an application, made once."""
+def describe(app: FastAPI, *, with_keys: bool) -> dict[str, Any]:
+    """Return the OpenAPI document of an application; the keys it asks for are told with it."""
     if app.openapi_schema is None:
         found = get_openapi(title=app.title, version=app.version, routes=app.routes)
         _, definitions = models_json_schema(
@@ -54,20 +57,32 @@ def describe(app: FastAPI) -> dict[str, Any]:
         )
         components = found.setdefault("components", {})
         components.setdefault("schemas", {}).update(definitions["$defs"])
-        components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-        _add_security(found)
+        _add_scopes(found)
         app.openapi_schema = found
-    return app.openapi_schema
+    return _with_keys(app.openapi_schema) if with_keys else app.openapi_schema
 
 
-def _add_security(document: dict[str, Any]) -> None:
-    """Say which doors want a key, and of which scope."""
+def _add_scopes(document: dict[str, Any]) -> None:
+    """Say of which scope a key would have to be."""
+    for path, method, operation in _locked(document):
+        scopes = " or ".join(scope_needed(method.upper(), path))
+        operation["description"] += f"\n\nWants a key of scope {scopes}, once there is one."
+
+
+def _with_keys(document: dict[str, Any]) -> dict[str, Any]:
+    told = deepcopy(document)
+    told["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+    for _, _, operation in _locked(told):
+        operation["security"] = [{"key": []}]
+    return told
+
+
+def _locked(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield the doors that want a key, once there is one."""
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             if "401" in operation["responses"]:
-                operation["security"] = [{"key": []}]
-                scopes = " or ".join(scope_needed(method.upper(), path))
-                operation["description"] += f"\n\nWants a key of scope {scopes}, once there is one."
+                yield path, method, operation
 
 
 def _problem(status: int) -> dict[str, Any]:

@@ -71,6 +71,14 @@ class Problem:
             told["request_id"] = request_id
         return json.dumps(told).encode()
 
+    def alone(self) -> bytes:
+        """Return the whole answer, for where no application is there to give it."""
+        body = self.body()
+        headers = {**self.headers(), "content-length": str(len(body)), "connection": "close"}
+        lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
 
 def status_of(error: RecomartError) -> int:
     """Return the status that an error is answered with."""

@@ -5,25 +5,30 @@ from __future__ import annotations
 import gc
 import os
 import socket
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recomart.errors import MissingExtraError, UnavailableError
+from recomart.errors import MissingExtraError, SettingsError, UnavailableError
 from recomart.serving.security import hold_to_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import uvicorn
     from fastapi import FastAPI
 
-    from recomart.settings import Loaded
+    from recomart.settings import Loaded, ServingSettings
 
 WAITING = 2_048
 """Connections that may wait to be taken."""
 STOP_S = 10
 """How long requests in work have when the server is stopped."""
+LIBRARIES = ("fastapi", "httptools", "prometheus_client", "uvicorn")
+OTHER_FILES = 256
+"""That a worker has open beside its connections."""
 
 
 RARELY = (10_000, 20, 50)
@@ -78,27 +83,24 @@ def serve(loaded: Loaded, listening: Callable[[str], None]) -> None:
 
 
 def _alone(loaded: Loaded, listener: socket.socket) -> Callable[[], None]:
-    import uvicorn
+    from recomart.serving.parting import Alone
 
     os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
     app = Making(loaded)()  # what is wrong with it is raised here
-    server = uvicorn.Server(uvicorn.Config(app, **OPTIONS))
+    server = Alone(configured(app, loaded.settings.serving))
     return lambda: server.run(sockets=[listener])
 
 
 def _together(loaded: Loaded, listener: socket.socket, metrics: Path) -> Callable[[], None]:
-    import uvicorn
-    from uvicorn.supervisors import Multiprocess
-
     from recomart.lake import open_lake
     from recomart.ranking.aliases import champion_of
+    from recomart.serving.parting import Workers
 
     champion_of(open_lake(loaded))  # without one, no worker would come up
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)  # before the workers import it
-    config = uvicorn.Config(
-        Making(loaded), factory=True, workers=loaded.settings.serving.workers, **OPTIONS
-    )
-    return Multiprocess(config, sockets=[listener]).run
+    settings = loaded.settings.serving
+    config = configured(Making(loaded), settings, factory=True, workers=settings.workers)
+    return Workers(config, sockets=[listener]).run
 
 
 OPTIONS: dict[str, Any] = {
@@ -107,10 +109,37 @@ OPTIONS: dict[str, Any] = {
     "server_header": False,
     "proxy_headers": False,
     "lifespan": "on",
+    "loop": "asyncio",  # uvloop did not pay: benchmarks/http_servers.py
     "backlog": WAITING,
     "timeout_graceful_shutdown": STOP_S,
     "ws": "none",
 }
+
+
+def configured(app: object, settings: ServingSettings, **more: Any) -> uvicorn.Config:
+    """Return how an application, or what makes it, is served."""
+    from recomart.serving.connections import ConnectionConfig
+
+    _make_room(settings.max_connections)
+    return ConnectionConfig(app, settings, **OPTIONS, **more)
+
+
+def _make_room(connections: int) -> None:
+    """Raise the limit of open files, as far as it may be. Raises SettingsError."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    most, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + OTHER_FILES
+    if most != resource.RLIM_INFINITY and most < wanted:
+        if hard != resource.RLIM_INFINITY and hard < wanted:
+            raise SettingsError(
+                f"serving.max_connections {connections:,} wants {wanted:,} open files; "
+                f"at most {hard:,} are allowed here.",
+                remedy="Lower it, or raise the limit (`ulimit -Hn`, LimitNOFILE of systemd).",
+            )
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -139,6 +168,6 @@ def _hold_to_libraries() -> None:
     """Raise MissingExtraError where the extra is not installed."""
     from importlib.util import find_spec
 
-    missing = [name for name in ("fastapi", "prometheus_client", "uvicorn") if not find_spec(name)]
+    missing = [name for name in LIBRARIES if not find_spec(name)]
     if missing:
         raise MissingExtraError(missing[0], "serve")

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from typing_extensions import Self  # noqa: TC002 - pydantic reads it
 
+
+def _whole(value: object) -> object:
+    """Take 10.0 for 10, as JSON has one kind of number."""
+    return int(value) if type(value) is float and value.is_integer() else value
+
+
 Text = Annotated[str, Field(min_length=1, max_length=256)]
-Number = Annotated[int, Field(ge=1, le=100)]
+Number = Annotated[int, Field(ge=1, le=100), BeforeValidator(_whole)]
 Price = Annotated[float, Field(ge=0, le=1e12)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Items = Annotated[list[Text], Field(max_length=100)]
@@ -113,13 +119,35 @@ class Listed(Given):
     items: list[Line]
 
 
+_UNFIT = r"\u0000-\u001f\u007f-\u009f\u2028\u2029"
+_BLANK = r" \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
+EventText = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=256,
+        pattern=f"^[^{_UNFIT}{_BLANK}]([^{_UNFIT}]*[^{_UNFIT}{_BLANK}])?$",
+    ),
+]
+"""Without control characters, and without blanks at its ends."""
+Moment = str | Annotated[float, Field(ge=946_684_800, lt=1e16)] | None
+
+
+def _only(told: str, other: str) -> dict[str, Any]:
+    """Say that a moment is told by one of its names."""
+    kinds = {told: {"type": ["string", "number"]}, other: {"type": "null"}}
+    return {"required": [told], "properties": kinds}
+
+
 class EventIn(BaseModel):
     """An event; the guide on events tells what each field may hold."""
 
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={
-            "anyOf": [{"required": ["timestamp"]}, {"required": ["occurred_at"]}],
+            "oneOf": [_only("timestamp", "occurred_at"), _only("occurred_at", "timestamp")],
+            "if": {"properties": {"event_type": {"const": "rate"}}},
+            "then": {"required": ["rating"], "properties": {"rating": {"type": "number"}}},
             "examples": [
                 {
                     "user_id": "u035",
@@ -131,21 +159,23 @@ class EventIn(BaseModel):
         },
     )
 
-    user_id: Text
-    item_id: Text
+    user_id: EventText
+    item_id: EventText
     event_type: Literal["view", "click", "add_to_cart", "purchase", "cancel", "rate"]
-    timestamp: str | int | float | None = Field(
-        None, description="ISO 8601 with a zone, or seconds, ms or µs since 1970"
+    timestamp: Moment = Field(
+        None,
+        description="ISO 8601 with a zone, or seconds, ms or µs since 1970; from 2000 on, and at "
+        "most 5 minutes ahead",
     )
-    occurred_at: str | int | float | None = Field(None, description="the same by another name")
-    event_id: Text | None = Field(None, description="derived where it is not given")
-    session_id: Text | None = None
-    device: Text | None = None
+    occurred_at: Moment = Field(None, description="the same by another name")
+    event_id: EventText | None = Field(None, description="derived where it is not given")
+    session_id: EventText | None = None
+    device: EventText | None = None
     price: Price | None = None
     quantity: Annotated[float, Field(ge=0, le=1e9)] | None = None
     rating: Annotated[float, Field(ge=1, le=5)] | None = None
-    transaction_id: Text | None = None
-    recommendation_id: Text | None = None
+    transaction_id: EventText | None = None
+    recommendation_id: EventText | None = None
 
 
 class EventOut(Given):

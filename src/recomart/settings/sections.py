@@ -249,12 +249,21 @@ class ServingSettings(Section):
     keys: str = Field("data/keys.json", description="API keys, hashed: `recomart keys create`")
     reload_s: float = Field(2.0, gt=0, description="how often to look for a new champion")
     max_body_bytes: int = Field(1 << 20, ge=1 << 10, description="of a request, at most")
+    max_bodies_bytes: int = Field(
+        64 << 20, ge=1 << 10, description="of all requests that a worker holds; more get 503"
+    )
     max_events: int = Field(1_000, ge=1, le=50_000, description="of one request, at most")
+    max_connections: int = Field(
+        1_000, ge=1, description="that a worker holds; beyond, the one longest silent is closed"
+    )
     max_requests: int = Field(
         128, ge=1, description="that a worker has in work or waiting; more get 503 at once"
     )
     max_requests_per_s: float = Field(
         0.0, ge=0, description="of one key (or address), in each worker; more get 429; 0: no limit"
+    )
+    header_timeout_s: float = Field(
+        10.0, gt=0, description="for the head of a request, from its first byte or the connection"
     )
     timeout_s: float = Field(10.0, gt=0, description="for the body of a request, and its answer")
     kept_answers: int = Field(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import threading
 import time
@@ -15,28 +14,11 @@ import uvicorn
 
 from recomart.pipeline import run
 from recomart.serving.app import create_app
-from recomart.serving.running import listen
+from recomart.serving.running import configured, listen
 from recomart.serving.service import Service
 from recomart.settings import load_settings
-from recomart.sources.catalogue_server import serve_catalogue
-from recomart.sources.generator import ShopSpec, generate_shop
 from tests.shared import made_once
-
-SETTINGS = """\
-project: Small shop
-sources:
-  events: {kind: csv, path: shop/events/*.csv}
-  categories: {kind: csv, holds: categories, path: shop/categories.csv}
-  catalogue: {kind: rest, url: %s}
-engine: {threads: 2, memory_limit: 1GiB}
-models:
-  train: [popularity, trending, cooccurrence]
-  serve: cooccurrence
-ranking: {retrievers: [cooccurrence, popularity], trees: 5, losses: [QueryRMSE]}
-evaluation: {test_days: 3, relevant: [add_to_cart, purchase], bootstrap: 100}
-tracking: {is_on: false}
-serving: {reload_s: 0.1}
-"""
+from tests.small_shop import make_shop
 
 
 @dataclass
@@ -68,27 +50,13 @@ class Door:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
-    return made_once(tmp_path_factory, "served", train)
-
-
-def train(folder):
-    spec = ShopSpec(n_users=60, n_items=40, n_events=2_000, days=10, dirt=0.0)
-    made = generate_shop(folder / "shop", spec)
-    with serve_catalogue(json.loads(made.products.read_text(encoding="utf-8"))) as server:
-        (folder / "recomart.yaml").write_text(SETTINGS % server.url, encoding="utf-8")
-        run(load_settings(folder, environment={}))
+    return made_once(tmp_path_factory, "served", make_shop)
 
 
 @pytest.fixture
 def shop(trained, tmp_path):
     """A copy of the trained shop that may be spoilt."""
     return shutil.copytree(trained, tmp_path / "copy")
-
-
-def publish(folder, serve="popularity"):
-    """Publish another model over the same data."""
-    flags = {("models", "serve"): serve}
-    run(load_settings(folder, environment={}, flags=flags), ["evaluate", "publish"])
 
 
 @contextmanager
@@ -99,7 +67,7 @@ def opened(folder, more=None, **serving):
     service = Service(loaded)
     app = create_app(service, loaded.settings.serving)
     listener = listen("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on"))
+    server = uvicorn.Server(configured(app, loaded.settings.serving))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"

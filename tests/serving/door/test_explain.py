@@ -11,8 +11,9 @@ import pytest
 from recomart.features.online import OnlineFeatures, open_online
 from recomart.serving import schemas
 from recomart.settings import load_settings
-from tests.serving.door.conftest import opened, problem, publish
+from tests.serving.door.conftest import opened, problem
 from tests.serving.door.workers import served, workers_of
+from tests.small_shop import publish
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,8 @@
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Event
 
 import httpx
 import pytest
@@ -20,41 +22,40 @@ def limited(trained, tmp_path):
     return serve
 
 
-def slowly(door, seconds):
-    """Let the engine take its time."""
-    quick = door.service.engine.popular
+def held(door):
+    """Let the engine wait until it is told to go on."""
+    quick, go_on = door.service.engine.popular, Event()
 
     def slow(n):
-        time.sleep(seconds)
+        assert go_on.wait(20)
         return quick(n)
 
     door.service.engine.popular = slow
+    return go_on
 
 
 def test_more_requests_than_can_wait_are_refused_at_once(limited):
     with limited(max_requests=3) as door, ThreadPoolExecutor(12) as pool:
-        slowly(door, 0.3)
+        go_on = held(door)
+        asked = [pool.submit(httpx.get, f"{door.url}/popular", timeout=20) for _ in range(12)]
+        door.until(lambda: sum(one.done() for one in asked) == 9)
+        refused = [one.result() for one in asked if one.done()]
+        go_on.set()
 
-        def ask(_):
-            began = time.monotonic()
-            return httpx.get(f"{door.url}/popular", timeout=20), time.monotonic() - began
-
-        answers = list(pool.map(ask, range(12)))
-        refused = [(one, took) for one, took in answers if one.status_code == 503]
-
-        assert len(answers) - len(refused) == 3
-        assert all(one.headers["retry-after"] == "1" for one, _ in refused)
-        assert problem(refused[0][0], 503)["code"] == "RM-412"
+        assert sorted(one.result().status_code for one in asked) == [200] * 3 + [503] * 9
+        assert all(one.headers["retry-after"] == "1" for one in refused)
+        assert problem(refused[0], 503)["code"] == "RM-412"
         assert door.http.get("/popular").status_code == 200  # it has recovered
 
 
 def test_a_worker_that_is_full_still_says_that_it_lives(limited):
     with limited(max_requests=1) as door, ThreadPoolExecutor(1) as pool:
-        slowly(door, 0.5)
+        go_on = held(door)
         busy = pool.submit(httpx.get, f"{door.url}/popular", timeout=20)
         door.until(lambda: door.http.get("/health").status_code == 503)
 
         assert door.http.get("/health/live").status_code == 200
+        go_on.set()
         assert busy.result().status_code == 200
 
 
@@ -71,9 +72,10 @@ def test_a_caller_is_held_to_a_rate(limited):
 
 def test_what_takes_too_long_is_ended(limited):
     with limited(timeout_s=0.2) as door:
-        slowly(door, 0.6)
+        go_on = held(door)
 
         problem(door.http.get("/popular"), 503)
+        go_on.set()
 
 
 def test_a_body_that_does_not_come_is_not_waited_for(limited):
@@ -88,21 +90,6 @@ def test_a_body_that_does_not_come_is_not_waited_for(limited):
             assert raw.recv(1_000).startswith(b"HTTP/1.1 408 ")
 
 
-def test_half_open_connections_do_not_stop_it(limited):
-    with limited() as door:
-        host, port = door.url.removeprefix("http://").split(":")
-        half = [socket.create_connection((host, int(port)), timeout=5) for _ in range(200)]
-        try:
-            for one in half:
-                one.sendall(
-                    b"POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
-                )
-            assert door.http.get("/popular").status_code == 200
-        finally:
-            for one in half:
-                one.close()
-
-
 def test_pages_of_a_named_origin_may_ask(limited):
     with limited(cors_origins=("https://shop.example",)) as door:
         asked = {"access-control-request-method": "POST"}
@@ -111,3 +98,174 @@ def test_pages_of_a_named_origin_may_ask(limited):
 
         assert mine.headers["access-control-allow-origin"] == "https://shop.example"
         assert "access-control-allow-origin" not in theirs.headers
+
+
+def raw(door, *sent, timeout=20):
+    """Send bytes over a connection of one's own, and leave it open."""
+    host, port = door.url.removeprefix("http://").split(":")
+    connection = socket.create_connection((host, int(port)), timeout=timeout)
+    for part in sent:
+        connection.sendall(part)
+    return connection
+
+
+def is_closed(connection):
+    """Whether the other side has closed it, with or without a word."""
+    connection.setblocking(False)
+    try:
+        while connection.recv(65_536):
+            pass
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+    return True
+
+
+HEAD = b"GET /popular HTTP/1.1\r\nHost: localhost\r\n"
+POST = b"POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+
+
+def test_five_hundred_half_open_connections_stop_nobody_and_are_closed(limited):
+    with limited(header_timeout_s=1) as door:
+        half = [raw(door, *([HEAD] * (k % 2))) for k in range(500)]
+        began = time.monotonic()
+
+        assert door.http.get("/popular").status_code == 200
+        dripped = raw(door, HEAD)
+        while not is_closed(dripped) and time.monotonic() - began < 20:
+            with suppress(ConnectionError):
+                dripped.sendall(b"X")
+            time.sleep(0.1)
+
+        door.until(lambda: all(map(is_closed, half)))
+        assert is_closed(dripped)
+        assert door.http.get("/popular").status_code == 200
+        for one in [*half, dripped]:
+            one.close()
+
+
+def test_whoever_drips_after_an_answer_is_closed_too(limited):
+    with limited(header_timeout_s=0.5) as door:
+        connection = raw(door, HEAD + b"\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 200")
+        time.sleep(0.2)
+        connection.sendall(b"GET")
+
+        door.until(lambda: is_closed(connection))
+        connection.close()
+
+
+def test_beyond_the_most_connections_the_longest_silent_is_closed(limited):
+    with limited(max_connections=20) as door:
+        silent = [raw(door) for _ in range(40)]
+        door.until(lambda: sum(map(is_closed, silent)) >= 20)
+
+        assert not is_closed(silent[-1])
+        assert httpx.get(f"{door.url}/popular").status_code == 200
+        for one in silent:
+            one.close()
+
+
+def test_where_all_connections_are_used_a_new_one_is_closed(limited):
+    with limited(max_connections=2) as door:
+        used = [raw(door, HEAD + b"\r\n") for _ in range(2)]
+        assert all(one.recv(100).startswith(b"HTTP/1.1 200") for one in used)
+
+        with raw(door) as new:
+            door.until(lambda: is_closed(new))
+        for one in used:
+            one.close()
+
+
+def test_a_body_that_drips_is_not_waited_for(limited):
+    with limited(timeout_s=0.5) as door:
+        connection = raw(door, POST + b"Content-Length: 100\r\n\r\n")
+        connection.settimeout(0.05)
+        heard = b""
+        while not heard:
+            connection.sendall(b" ")
+            with suppress(TimeoutError):
+                heard = connection.recv(1_000)
+
+        assert heard.startswith(b"HTTP/1.1 408 ")
+        connection.close()
+
+
+def test_whoever_does_not_read_answers_is_closed(limited):
+    with limited(timeout_s=0.5) as door:
+        connection = raw(door)
+        connection.setblocking(False)
+        asked = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100
+
+        def is_cut_off():
+            try:
+                connection.send(asked)
+            except BlockingIOError:
+                return False
+            except ConnectionError:
+                return True
+            return False
+
+        door.until(is_cut_off)
+        connection.close()
+
+        assert door.http.get("/popular").status_code == 200
+
+
+def test_all_bodies_together_have_a_limit(limited):
+    with limited(max_bodies_bytes=200_000, timeout_s=30) as door:
+        first = raw(door, POST + b"Content-Length: 180000\r\n\r\n", b" " * 170_000)
+        door.until(lambda: door.http.post("/events", content=b" " * 50_000).status_code == 503)
+        refused = door.http.post("/events", content=b" " * 50_000)
+        assert problem(refused, 503)["code"] == "RM-412"
+        assert refused.headers["retry-after"] == "1"
+        assert door.http.get("/popular").status_code == 200
+
+        first.sendall(b" " * 10_000)
+        assert first.recv(1_000).startswith(b"HTTP/1.1 400 ")  # read whole, and no JSON
+        first.close()
+        problem(door.http.post("/events", content=b" " * 50_000), 415)
+
+
+def test_one_body_alone_may_be_as_large_as_a_body_may_be(limited):
+    with limited(max_bodies_bytes=2_000) as door:
+        problem(door.http.post("/events", content=b" " * 500_000), 415)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET /popular HTTP/1.1\r\nX: " + b"x" * (1 << 20),
+        b"GET /" + b"x" * (1 << 20),
+        POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX: " + b"x" * (1 << 20),
+    ],
+    ids=["header", "path", "trailer"],
+)
+def test_a_head_has_its_limit(door, sent):
+    with raw(door) as connection:
+        with suppress(ConnectionError):  # it need not read to the end
+            connection.sendall(sent)
+        with suppress(ConnectionError):
+            assert connection.recv(100).split(b" ")[1] in {b"431", b"400"}
+        door.until(lambda: is_closed(connection))
+
+
+def test_what_comes_after_a_body_is_no_header(door):
+    sent = (
+        b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX-Request-ID: smuggled\r\n\r\n",
+        b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    )
+    with raw(door, POST, *sent) as connection:
+        heard = b"".join(iter(lambda: connection.recv(65_536), b""))
+
+    assert heard.count(b"HTTP/1.1 ") == 2
+    assert b"smuggled" not in heard
+
+
+def test_what_is_no_http_is_told_so_by_a_problem(door):
+    with raw(door, b"\x16\x03\x01 nonsense\r\n\r\n") as connection:
+        heard = b"".join(iter(lambda: connection.recv(65_536), b""))
+
+    assert b"application/problem+json" in heard
+    assert b"RM-190" in heard

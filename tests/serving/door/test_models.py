@@ -5,22 +5,10 @@ import threading
 import pytest
 
 from recomart.errors import RecomartError
-from recomart.lake import open_lake
-from recomart.ranking.aliases import PUBLISHED
 from recomart.serving.service import Service
 from recomart.settings import load_settings
-from tests.serving.door.conftest import opened, publish
-
-
-def spoil(folder, number):
-    """Damage a published model of a lake, in what is its alone."""
-    lake = open_lake(load_settings(folder, environment={}))
-    manifest = next(m for m in lake.history(PUBLISHED) if m.number == number)
-    others = {f.key for m in lake.history(PUBLISHED) if m.number != number for f in m.files}
-    key = next(f.key for f in manifest.files if f.key not in others)
-    path = folder / "data" / "lake" / key
-    path.chmod(0o644)
-    path.write_bytes(b"x" + path.read_bytes()[1:])
+from tests.serving.door.conftest import opened
+from tests.small_shop import publish, spoil
 
 
 def test_a_new_model_takes_over_while_requests_run_and_none_fails(shop):

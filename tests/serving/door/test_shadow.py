@@ -13,9 +13,10 @@ from recomart.ranking.aliases import promote
 from recomart.serving.access import JsonLines
 from recomart.serving.shadow import WAITING
 from recomart.settings import load_settings
-from tests.serving.door.conftest import opened, publish
+from tests.serving.door.conftest import opened
 from tests.serving.door.test_metrics import metrics
 from tests.serving.door.test_models import spoil
+from tests.small_shop import publish
 
 ANSWERED, DROPPED, FAILED = (
     ("recomart_shadow_answers_total", f"outcome={word}")
