@@ -138,7 +138,7 @@ def test_lists_of_a_moment_are_those_of_the_champion_at_that_moment(shop):
 class Asker:
     def __init__(self, history):
         self.users = np.array([history.row], dtype=np.int32)
-        self.history = history.weights
+        self.history = history.visitor.history
 
 
 def shuffled(data, from_us):
