@@ -123,6 +123,7 @@ class _Load:
         self.waiting: deque[tuple[float, bytes]] = deque()
         self.n_open = 0
         self.closed_until = 0.0
+        self.opening: set[asyncio.Future[None]] = set()
         self.is_over = False
 
     async def open(self, n: int) -> None:
@@ -141,7 +142,7 @@ class _Load:
             self.waiting.append((moment, request))
             if self.n_open < MOST_CONNECTIONS:
                 self.n_open += 1
-                self._opening = asyncio.ensure_future(self._one_more())
+                self.opening.add(asyncio.ensure_future(self._one_more()))
 
     async def _one_more(self) -> None:
         loop = asyncio.get_running_loop()
@@ -164,7 +165,7 @@ class _Load:
             self.free.remove(one)
         if not self.is_over and self.waiting and self.n_open < MOST_CONNECTIONS:
             self.n_open += 1
-            self._opening = asyncio.ensure_future(self._one_more())
+            self.opening.add(asyncio.ensure_future(self._one_more()))
 
     def _next(self, one: _Connection) -> None:
         if one.transport.is_closing():
