@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import csr_array
 
-from recomart.models.base import Recommender
 from recomart.models.selection import Ranking, best_of
 from recomart.models.sequences import Sequences, recommend_for
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from recomart.models.base import Recommender
 
 
 @dataclass(frozen=True)
