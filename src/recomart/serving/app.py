@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from recomart import __version__
@@ -19,15 +19,19 @@ from recomart.serving.access import Access
 from recomart.serving.bodies import Body
 from recomart.serving.limits import Guard, SecurityHeaders, Shed, TimeLimit
 from recomart.serving.openapi import describe, told
-from recomart.serving.problems import Problem, of_faults, of_http
+from recomart.serving.problems import answer_of, of_faults, of_http
 from recomart.serving.routes import Doors
+from recomart.serving.shortcut import Shortcut
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import BaseRoute
 
     from recomart.serving.service import Service
+    from recomart.serving.shortcut import Door
     from recomart.settings import ServingSettings
 
 
@@ -48,14 +52,15 @@ def create_app(service: Service, settings: ServingSettings) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    _add_routes(app, Doors(service))
+    doors = Doors(service)
+    _add_routes(app, doors)
     if settings.shop_page:
         pages = service.folder / settings.shop_page
         app.mount("/shop", StaticFiles(directory=pages, html=True), name="shop")
     for kind, answer in HANDLERS.items():
         app.add_exception_handler(kind, answer)
     app.openapi = lambda: describe(app, with_keys=service.keys.are_needed)  # type: ignore[method-assign]
-    _add_limits(app, service, settings)
+    _add_limits(app, doors, settings)
     return app
 
 
@@ -92,8 +97,16 @@ def _add_routes(app: FastAPI, doors: Doors) -> None:
     add("/metrics", doors.metrics, **told(None))  # fmt: skip
 
 
-def _add_limits(app: FastAPI, service: Service, settings: ServingSettings) -> None:
+def _ways(app: FastAPI, doors: Doors) -> dict[tuple[str, str], tuple[Door, BaseRoute]]:
+    """Return the doors that are asked with every page, and where the framework has them."""
+    routes = {route.path: route for route in app.routes if isinstance(route, APIRoute)}
+    often: dict[str, Door] = {"/recommendations": doors.recommendations, "/events": doors.events}
+    return {("POST", path): (door, routes[path]) for path, door in often.items()}
+
+
+def _add_limits(app: FastAPI, doors: Doors, settings: ServingSettings) -> None:
     """Put the limits before the doors: what is added last comes first."""
+    service = doors.service
     limits: list[tuple[Any, dict[str, Any]]] = [
         (Access, {"metrics": service.metrics}),
         (SecurityHeaders, {}),
@@ -101,6 +114,7 @@ def _add_limits(app: FastAPI, service: Service, settings: ServingSettings) -> No
         (Body, {"settings": settings}),
         (Shed, {"settings": settings, "metrics": service.metrics}),
         (TimeLimit, {"settings": settings}),
+        (Shortcut, {"ways": _ways(app, doors)}),
     ]
     if settings.cors_origins:
         cors = {
@@ -120,9 +134,7 @@ def _add_limits(app: FastAPI, service: Service, settings: ServingSettings) -> No
 
 async def _of_ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, RecomartError)  # noqa: S101 - what it is registered for
-    problem = Problem(error)
-    body = problem.body(request.state.request_id)
-    return Response(body, problem.status, problem.headers())
+    return answer_of(error, request.state.request_id)
 
 
 async def _of_parameters(request: Request, error: Exception) -> Response:

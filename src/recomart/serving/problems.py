@@ -6,6 +6,8 @@ import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from starlette.responses import Response
+
 from recomart.errors import (
     BadEventError,
     BadInputError,
@@ -138,3 +140,9 @@ def not_json(cause: str) -> RequestError:
 def _field(parts: Iterable[str | int]) -> str:
     name = ".".join(map(str, parts)) or "body"
     return ascii(name)[1:-1][:MOST_LETTERS]
+
+
+def answer_of(error: RecomartError, request_id: str) -> Response:
+    """Return what is answered to whoever caused an error."""
+    problem = Problem(error)
+    return Response(problem.body(request_id), problem.status, problem.headers())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from recomart.errors import MissingExtraError, RecomartError
 from recomart.events import EventFile
-from recomart.features.online import OnlineFeatures, is_local, open_online
+from recomart.features.online import OnlineFeatures, open_online
 from recomart.lake import open_lake
 from recomart.serving.engine import Engine
 from recomart.serving.explaining import explained, seen_versions
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from recomart.settings import Loaded
 
 Found = TypeVar("Found")
-THREADS = 2
 LOCKED_S = 0.05
 """How long an answer waits for a file of features that another process has locked."""
 CATCH_UP_S = 2.0
@@ -72,11 +71,7 @@ class Service:
         self.engine.served.champion.stage = self._stage
         self.started_us = time.time_ns() // 1_000
         self.metrics.serves(self.engine.state)
-        threads = settings.threads
-        if threads is None:
-            threads = 0 if is_local(place) else THREADS
-        self._is_inline = threads == 0
-        self._pool = ThreadPoolExecutor(threads or THREADS, thread_name_prefix="engine")
+        self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="engine")
         self._watchers: list[Watcher] = []
         self._settle = settle
         settle()
@@ -126,10 +121,7 @@ class Service:
     async def answer(self, ask: Callable[[], Answer], n: int) -> Answer:
         """Ask the engine, and count what it answers."""
         with self._stage("engine"):
-            if self._is_inline:
-                answer = ask()
-            else:
-                answer = await self.aside(self.traces.carried(ask) if self.traces else ask)
+            answer = await self.aside(self.traces.carried(ask) if self.traces else ask)
         self.metrics.answered(answer, n)
         return answer
 

@@ -20,12 +20,7 @@ from recomart.settings.places import scheme_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["ColumnTable", "OnlineFeatures", "OnlineStore", "State", "is_local", "open_online"]
-
-
-def is_local(place: str) -> bool:
-    """Whether a place is a file here: it is read sooner than a thread is woken."""
-    return not scheme_of(place)
+__all__ = ["ColumnTable", "OnlineFeatures", "OnlineStore", "State", "open_online"]
 
 
 def open_online(place: str, folder: Path, patience_s: float | None = None) -> OnlineStore:
