@@ -13,7 +13,7 @@ TORCH := 2.13.0
 PYTHON ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-models chaos-serving airflow airflow-run setup lock clean
+.PHONY: help demo test check bench bench-models bench-serving chaos-serving airflow airflow-run setup lock clean
 
 help: ## Say what there is to make
 	@echo "make WORD, where WORD is one of"
@@ -41,6 +41,9 @@ bench: $(VENV)/bench.stamp $(VENV)/dev.stamp ## Measure speed, memory and qualit
 
 bench-models: $(VENV)/bench.stamp $(VENV)/dev.stamp ## Measure the models beside the published figures
 	$(BIN)/python benchmarks/run.py models
+
+bench-serving: $(VENV)/dev.stamp ## Measure serving at 235,000 items beside the bare engine and an empty endpoint; first makes the shop, 15 minutes
+	$(BIN)/python -m benchmarks.serving
 
 chaos-serving: $(VENV)/dev.stamp ## Bring faults about under a running service; prints what was seen, ten minutes
 	$(BIN)/python -m benchmarks.chaos_serving
