@@ -52,7 +52,18 @@ class StageLog:
 
     def _write(self, level: int, event: str, fields: dict[str, Any]) -> None:
         logger = logging.getLogger(f"{ROOT}.{self.stage}")
-        logger.log(level, sentence(event, fields), extra={"event": event, "fields": fields})
+        logger.log(level, _Sentence(event, fields), extra={"event": event, "fields": fields})
+
+
+@dataclass(frozen=True)
+class _Sentence:
+    """Put into words only where somebody reads it."""
+
+    event: str
+    fields: dict[str, Any]
+
+    def __str__(self) -> str:
+        return sentence(self.event, self.fields)
 
 
 def sentence(event: str, fields: dict[str, Any]) -> str:

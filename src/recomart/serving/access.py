@@ -104,7 +104,7 @@ class JsonLines(logging.Handler):
         line = {
             "at": f"{at}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
-            "event": getattr(record, "event", record.getMessage()),
+            "event": getattr(record, "event", None) or record.getMessage(),
             **getattr(record, "fields", {}),
         }
         self._stream.write(json.dumps(line, default=str) + "\n")
