@@ -1,4 +1,4 @@
-"""An endpoint that does nothing, on the server that ours runs on: ``python -m benchmarks.empty_endpoint``."""
+"""An endpoint that does nothing, on the server that ours runs on."""
 
 from __future__ import annotations
 

@@ -114,16 +114,16 @@ class _Connection(asyncio.Protocol):
 
 
 class _Load:
-    def __init__(self, port: int, requests: Iterable[bytes], wanted: int) -> None:
+    def __init__(self, port: int, requests: Iterable[bytes]) -> None:
         self.port = port
         self.requests: Iterator[bytes] = cycle(requests)
-        self.wanted = wanted
         self.seen = Seen()
         self.began = 0.0
         self.free: deque[_Connection] = deque()
         self.waiting: deque[tuple[float, bytes]] = deque()
         self.n_open = 0
         self.closed_until = 0.0
+        self.opening: set[asyncio.Future[None]] = set()
         self.is_over = False
 
     async def open(self, n: int) -> None:
@@ -142,7 +142,7 @@ class _Load:
             self.waiting.append((moment, request))
             if self.n_open < MOST_CONNECTIONS:
                 self.n_open += 1
-                self._opening = asyncio.ensure_future(self._one_more())
+                self.opening.add(asyncio.ensure_future(self._one_more()))
 
     async def _one_more(self) -> None:
         loop = asyncio.get_running_loop()
@@ -165,7 +165,7 @@ class _Load:
             self.free.remove(one)
         if not self.is_over and self.waiting and self.n_open < MOST_CONNECTIONS:
             self.n_open += 1
-            self._opening = asyncio.ensure_future(self._one_more())
+            self.opening.add(asyncio.ensure_future(self._one_more()))
 
     def _next(self, one: _Connection) -> None:
         if one.transport.is_closing():
@@ -194,7 +194,7 @@ async def _open_loop(load: _Load, rate: float, seconds: float, patience_s: float
             due += drawn.expovariate(rate)
         await asyncio.sleep(0)
     until = time.perf_counter() + patience_s
-    while (load.waiting or len(load.free) < load.n_open) and time.perf_counter() < until:
+    while (load.waiting or len(load.free) < load.n_open) and time.perf_counter() < until:  # noqa: ASYNC110 - costs least
         await asyncio.sleep(0.01)
     load.seen.seconds = seconds
 
@@ -205,7 +205,7 @@ async def _closed_loop(load: _Load, seconds: float) -> None:
     for one in list(load.free):
         load.free.remove(one)
         one.send(next(load.requests), time.perf_counter())
-    while len(load.free) < load.n_open:
+    while len(load.free) < load.n_open:  # noqa: ASYNC110 - as above
         await asyncio.sleep(0.01)
     load.seen.seconds = time.perf_counter() - load.began
 
@@ -216,7 +216,7 @@ def open_loop(
     """Send requests at random moments, `rate` a second on average (Poisson)."""
 
     async def run() -> Seen:
-        load = _Load(port, requests, connections)
+        load = _Load(port, requests)
         await load.open(connections)
         await _open_loop(load, rate, seconds, patience_s=10.0)
         load.is_over = True
@@ -229,7 +229,7 @@ def closed_loop(port: int, requests: list[bytes], seconds: float, *, connections
     """Keep so many requests in flight."""
 
     async def run() -> Seen:
-        load = _Load(port, requests, connections)
+        load = _Load(port, requests)
         await load.open(connections)
         await _closed_loop(load, seconds)
         load.is_over = True

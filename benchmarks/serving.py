@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
+import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -89,11 +92,13 @@ def open_engine(place: Path) -> Any:  # noqa: ANN401 -- imported late
     """Load what `recomart serve` would."""
     from recomart.features.online import OnlineFeatures, open_online
     from recomart.lake import open_lake
+    from recomart.models.parallel import hold_blas_to_one_thread
     from recomart.serving.engine import Engine
     from recomart.serving.loading import Loader
     from recomart.serving.sessions import Sessions
     from recomart.settings import load_settings
 
+    hold_blas_to_one_thread()
     loaded = load_settings(place, environment={})
     online = OnlineFeatures(open_online(loaded.settings.paths.online, loaded.folder))
     served = Loader(open_lake(loaded), online, loaded.settings.serving).first()
@@ -110,21 +115,27 @@ def _asked(one: dict[str, Any]) -> Asked:
 def running(*command: str) -> Iterator[tuple[int, float, int]]:
     """Run a server; yield its port, the seconds until it answered, its process id."""
     began = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, *command], stderr=subprocess.PIPE, cwd=RESULTS.parents[1]
-    )
-    try:
-        assert process.stderr is not None
-        line = ""
-        while "Listening on" not in line:
-            line = process.stderr.readline().decode()
-        port = int(line.rsplit(":", 1)[1])
-        subprocess.Popen(["cat"], stdin=process.stderr, stdout=subprocess.DEVNULL)
-        closed_loop(port, [get("/health/ready")], 0.01, connections=1)  # waits for a worker
-        yield port, time.perf_counter() - began, process.pid
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(
+            [sys.executable, *command], stderr=said, stdout=said, cwd=RESULTS.parents[1]
+        )
+        try:
+            port = _port(process, Path(f"/proc/{os.getpid()}/fd/{said.fileno()}"))
+            closed_loop(port, [get("/health/ready")], 0.01, connections=1)  # waits for a worker
+            yield port, time.perf_counter() - began, process.pid
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait()
+
+
+def _port(process: subprocess.Popen[bytes], said: Path) -> int:
+    """Wait until a server has said where it listens."""
+    while process.poll() is None:
+        found = re.search(r"Listening on http://\S+:(\d+)", said.read_text(encoding="utf-8"))
+        if found:
+            return int(found[1])
+        time.sleep(0.005)
+    sys.exit(f"The server ended:\n{said.read_text(encoding='utf-8')}")
 
 
 def serving(place: Path, *options: str) -> Any:  # noqa: ANN401 -- a context
@@ -212,7 +223,7 @@ def changes(port: int, shop: Shop) -> dict[str, float]:
 
     drawn, times, at_once = random.Random(5), [], 0
     for number in range(CHANGES):
-        item = shop.told(int(shop.history.indices[drawn.randrange(shop.history.nnz)])).item_id
+        item = shop.told(int(shop.popular[drawn.randrange(len(shop.popular))])).item_id
         who = f"bench-{time.time_ns()}-{number}"
         event = {"session_id": who, "user_id": who, "item_id": item, "event_type": "view"}
         ask("/events", {**event, "timestamp": time.time_ns() // 1_000_000})

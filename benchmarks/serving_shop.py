@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import shutil
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.gowalla_report import RESULTS
 from benchmarks.pipeline import PROPERTIES
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PLACE = RESULTS.parents[1] / ".bench" / "serving-shop"
 PROPERTY_ROWS = 2_000_000

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from recomart.errors import ArtefactError, NotFittedError
 from recomart.models import Interactions
 from recomart.models.artefact import ARRAYS, DESCRIPTION, load, save
+from recomart.models.npz import describe, pack, unpack
 from recomart.models.registry import MODELS
 from recomart.testing.recommenders import random_shop, same
 
@@ -154,3 +155,15 @@ def test_a_flipped_bit_is_refused_or_changes_nothing(bit):
     # zip keeps dates and systems that say nothing about the arrays
 
     assert same(loaded.recommend(SHOP, n=5), load(FILES).recommend(SHOP, n=5))
+
+
+def test_arrays_lie_where_their_bytes_lie():
+    arrays = {"odd": np.arange(3, dtype=np.int32), "wide": np.arange(5, dtype=np.float64)}
+    packed = pack(arrays)
+
+    found = unpack(packed, describe(arrays))
+
+    whole = np.frombuffer(packed, np.uint8)
+    assert all(np.shares_memory(array, whole) for array in found.values())
+    assert all((found[name] == array).all() for name, array in arrays.items())
+    assert not found["odd"].flags.writeable

@@ -34,3 +34,29 @@ def test_long_and_short_vectors_beyond_the_first_look_are_found(rng, decay):
     best = np.argsort(-(vectors @ wanted))[:50]
     assert set(best) <= set(items)
     assert len(scores) == len(items)
+
+
+def test_what_is_out_is_passed_over(rng):
+    vectors = rng.standard_normal((9_000, 4)).astype(np.float32)
+    wanted = rng.standard_normal(4).astype(np.float32)
+    is_out = rng.random(9_000) < 0.9
+
+    items, scores = ByLength(vectors).nearest(wanted, 20, is_out)
+
+    products = np.where(is_out, -np.inf, vectors @ wanted)
+    assert set(np.argsort(-products)[:20].tolist()) <= set(items.tolist())
+    assert not is_out[items].any()
+    np.testing.assert_allclose(scores, products[items], rtol=1e-4, atol=1e-4)
+
+
+def test_sums_are_of_all_products(rng):
+    vectors = rng.standard_normal((500, 4)).astype(np.float32)
+    vectors[:7] = 0
+    wanted = rng.standard_normal(4).astype(np.float32)
+    near = ByLength(vectors)
+
+    total, squares = near.sums(wanted)
+
+    assert near.n_silent == 7
+    np.testing.assert_allclose(total, (vectors @ wanted).sum(), rtol=1e-3)
+    np.testing.assert_allclose(squares, np.square(vectors @ wanted).sum(), rtol=1e-3)

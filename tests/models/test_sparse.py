@@ -84,3 +84,24 @@ def test_a_missing_array_is_refused():
 
 def test_a_matrix_comes_back():
     assert sparse.from_arrays(GOOD, "weights").toarray().tolist() == [[0.0, 2.0], [0.0, 0.0]]
+
+
+def test_indices_stay_narrow():
+    data, indices = np.ones(2, dtype=np.float32), np.array([0, 1], dtype=np.int32)
+
+    matrix = sparse.narrow(data, indices, np.array([0, 1, 2], dtype=np.int64), (2, 2))
+
+    assert matrix.indices.dtype == np.int32
+    assert np.shares_memory(matrix.indices, indices)
+
+
+@pytest.mark.parametrize("n_items", [5, 10_000])
+def test_what_items_are_worth_is_summed_densely_or_not(rng, n_items):
+    items = rng.integers(0, 5, 40).astype(np.int32)
+    worth = (rng.random(40) + 0.1).astype(np.float32)
+
+    found, totals = sparse.summed(items, worth, n_items)
+
+    assert found.tolist() == sorted(set(items.tolist()))
+    wanted = [worth[items == item].sum() for item in found]
+    np.testing.assert_allclose(totals, wanted, rtol=1e-5)

@@ -141,7 +141,7 @@ class Blend(Scorer[Tastes]):
         return np.where(is_open, lowest + fill, total)
 
     def recommend_one(self, visitor: Visitor, n: int, *, exclude_seen: bool) -> Ranking:
-        """Rank for a visitor by the few items that may be among the best; see `AnswersOne`.
+        """Rank for a visitor by the few items that may be among the best; see `recommend_to`.
 
         Where every member but one scores few items (their union U), an item outside U stands where
         that one puts it: its n best outside U and all of U hold the n best of the blend.

@@ -129,7 +129,7 @@ class IALS(Scorer["NDArray[np.float32]"]):
         return scores
 
     def recommend_one(self, visitor: Visitor, n: int, *, exclude_seen: bool) -> Ranking:
-        """Fold a visitor in, and rank without a look at every item; see `AnswersOne`."""
+        """Fold a visitor in, and rank without a look at every item; see `recommend_to`."""
         opinion = self.opinion_of(visitor)
         if not opinion.taste.any():
             return Ranking(visitor.items[:0], visitor.weights[:0])

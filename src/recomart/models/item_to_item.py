@@ -64,7 +64,7 @@ class ItemToItem(SparseScorer[csr_array], Generic[Config]):
         return csr_array(taste @ self._weights())
 
     def recommend_one(self, visitor: Visitor, n: int, *, exclude_seen: bool) -> Ranking:
-        """Rank what a visitor's items lead to; see `AnswersOne`."""
+        """Rank what a visitor's items lead to; see `recommend_to`."""
         found = self.opinion_of(visitor)
         return visitor.best_of(found.items, found.scores, n, exclude_seen=exclude_seen)
 

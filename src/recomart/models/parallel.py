@@ -38,6 +38,14 @@ def spread(work: Callable[[Piece], None], pieces: Sequence[Piece]) -> None:
             pass
 
 
+def hold_blas_to_one_thread() -> None:
+    """Do so for good: in a process that answers many small questions, others have the cores.
+
+    With a BLAS of two threads a list took twice the CPU time, for they wait by turning round.
+    """
+    _controller().limit(limits=1, user_api="blas")
+
+
 @cache
 def threads() -> int:
     """Return the number of threads that `spread` uses: one a core this process may run on."""

@@ -73,7 +73,7 @@ class SameForAll(Scorer[csr_array], Generic[Config]):
         return top
 
     def recommend_one(self, visitor: Visitor, n: int, *, exclude_seen: bool) -> Ranking:
-        """Take the best that a visitor did not have; see `AnswersOne`."""
+        """Take the best that a visitor did not have; see `recommend_to`."""
         best = self._order()[: n + len(visitor.items)]
         if exclude_seen and len(visitor.items):
             best = best[~visitor.has(best)]

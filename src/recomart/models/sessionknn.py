@@ -132,7 +132,7 @@ class SessionKNN(SparseScorer[Sequences], SequenceScorer):
         return csr_array((scores, items, starts), shape=(len(taste), self.n_items))
 
     def recommend_one(self, visitor: Visitor, n: int, *, exclude_seen: bool) -> Ranking:
-        """Let the sessions nearest to what a visitor did vote; see `AnswersOne`."""
+        """Let the sessions nearest to what a visitor did vote; see `recommend_to`."""
         found = self.opinion_of(visitor)
         return visitor.best_of(found.items, found.scores, n, exclude_seen=exclude_seen)
 

@@ -1,24 +1,25 @@
 """One visitor at a time: lists that have to be there at once, without the cost of a batch of one.
 
-A model that offers `recommend_one` gives the same list as it does in a batch, up to the rounding of
-32-bit sums, from plain arrays; serving asks for nothing else. Any other model is asked in a batch.
+A model may offer ``recommend_one(visitor, n, *, exclude_seen) -> Ranking``: the same list as in a
+batch, up to the rounding of 32-bit sums, from plain arrays. Any other model is asked in a batch.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from recomart.models.base import Recommender
 from recomart.models.selection import Ranking, best_of
 from recomart.models.sequences import Sequences, recommend_for
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from recomart.models.base import Recommender
 
 
 @dataclass(frozen=True)
@@ -71,13 +72,6 @@ class Visitor:
         place = self.items.searchsorted(items)
         found: NDArray[np.bool_] = self.items.take(place, mode="clip") == items
         return found
-
-
-class AnswersOne(Recommender, Protocol):
-    """A recommender with a short way for one visitor."""
-
-    def recommend_one(self, visitor: Visitor, n: int, *, exclude_seen: bool) -> Ranking:
-        """Rank at most `n` items; see `Recommender.recommend`, `SequenceRecommender`."""
 
 
 def recommend_to(model: Recommender, visitor: Visitor, n: int, *, exclude_seen: bool) -> Ranking:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -38,7 +39,8 @@ from recomart.ranking.shop import Shop, did
 from recomart.settings import RankingSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
 
@@ -67,6 +69,9 @@ class Champion:
     models   those that answer, by name: one, or the retrievers of the cascade
     cascade  what orders their candidates, and where it finds features; none: the one model does
     judge    what gives confidence, none where it was not calibrated
+
+    Whoever wants to know how long its stages take sets `stage`: what gives, by the name of a stage,
+    a context in which that is done.
     """
 
     def __init__(
@@ -85,6 +90,7 @@ class Champion:
         self.cascade = cascade
         self.judge = judge
         self.bundle_model = bundle
+        self.stage: Callable[[str], AbstractContextManager[object]] = _unwatched
 
     @property
     def name(self) -> str:
@@ -176,8 +182,10 @@ class Champion:
         found = self._ordered(
             user_id, history, paths, most, exclude_seen=exclude_seen, with_features=with_features
         )
-        found = rules.first(found, lambda: self._fillers(seen, rules.allowed), n)
-        why = reasons(self.models.values(), self.shop, history, paths, found)
+        with self.stage("rules"):
+            found = rules.first(found, lambda: self._fillers(seen, rules.allowed), n)
+        with self.stage("reasons"):
+            why = reasons(self.models.values(), self.shop, history, paths, found)
         return self._lines(found, why, self._sure(history, found))
 
     def bundle(
@@ -264,15 +272,20 @@ class Champion:
         """Order at least `n` items by what the models think, where they think of so many."""
         visitor = history.visitor
         if self.cascade is None:
-            ranking = recommend_to(self._first, visitor, n, exclude_seen=exclude_seen)
+            with self.stage("retrieve"):
+                ranking = recommend_to(self._first, visitor, n, exclude_seen=exclude_seen)
             return Ordered.by_one(ranking, self.name)
         cascade, knowing = self.cascade
-        candidates = cascade.candidates(paths, exclude_seen=exclude_seen)
+        with self.stage("retrieve"):
+            candidates = cascade.candidates(paths, exclude_seen=exclude_seen)
         if not with_features:
             return _of_candidates(candidates, candidates.fused)
-        knowledge = knowing.at(user_id, history, with_seen=not exclude_seen)
-        user, is_cold = np.array([history.row], dtype=np.int32), np.array([not len(visitor.items)])
-        ranked = cascade.ordered(candidates, user, is_cold, knowledge)
+        with self.stage("features"):
+            knowledge = knowing.at(user_id, history, with_seen=not exclude_seen)
+        with self.stage("rank"):
+            row = np.array([history.row], dtype=np.int32)
+            is_cold = np.array([not len(visitor.items)])
+            ranked = cascade.ordered(candidates, row, is_cold, knowledge)
         return _of_candidates(ranked.candidates, ranked.scores)
 
     def _fillers(
@@ -303,6 +316,13 @@ class Champion:
         self, found: Ordered, why: Sequence[str], sure: Sequence[float] | None
     ) -> list[Recommendation]:
         return as_lines(self.shop, found, why, sure, new_recommendation_id(self.version))
+
+
+_NOTHING = nullcontext()
+
+
+def _unwatched(_: str) -> AbstractContextManager[object]:
+    return _NOTHING
 
 
 def _of_candidates(candidates: Candidates, scores: NDArray[np.float32]) -> Ordered:

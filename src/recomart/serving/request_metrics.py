@@ -54,7 +54,7 @@ class Metrics:
         )
         self.stage_seconds = Histogram(
             "recomart_stage_seconds",
-            "Of a stage: engine, encode, event_log",
+            "Of a stage: engine (retrieve, features, rank, rules, reasons), event_log",
             ("stage",),
             buckets=SECONDS,
             registry=own,

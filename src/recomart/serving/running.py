@@ -43,10 +43,12 @@ class Making:
 
     def __call__(self) -> FastAPI:
         """Load the model and make the application."""
+        from recomart.models.parallel import hold_blas_to_one_thread
         from recomart.serving.access import log_as_json
         from recomart.serving.app import create_app
         from recomart.serving.service import Service
 
+        hold_blas_to_one_thread()
         log_as_json()
         return create_app(Service(self.loaded, settle), self.loaded.settings.serving)
 

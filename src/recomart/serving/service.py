@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from recomart.errors import MissingExtraError, RecomartError
 from recomart.events import EventFile
-from recomart.features.online import OnlineFeatures, open_online
+from recomart.features.online import OnlineFeatures, is_local, open_online
 from recomart.lake import open_lake
 from recomart.serving.engine import Engine
 from recomart.serving.explaining import explained, seen_versions
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from recomart.settings import Loaded
 
 Found = TypeVar("Found")
+THREADS = 2
+LOCKED_S = 0.05
+"""How long an answer waits for a file of features that another process has locked."""
 CATCH_UP_S = 2.0
 """How long a start waits until the events of the log are known."""
 TRIES = 15
@@ -50,7 +53,7 @@ class Service:
     def __init__(self, loaded: Loaded, settle: Callable[[], None] = lambda: None) -> None:
         settings = loaded.settings.serving
         place = loaded.settings.paths.online
-        online = LateStore(lambda: open_online(place, loaded.folder))
+        online = LateStore(lambda: open_online(place, loaded.folder, LOCKED_S))
         self.settings = settings
         self.folder = loaded.folder
         self.metrics = Metrics()
@@ -66,11 +69,14 @@ class Service:
         self.journal = Journal(beside, settings.kept_answers, self.intake.forget)
         self.shadow = Shadow(self.loader, self.engine.sessions, settings, self.metrics)
         self.traces = _open_traces(settings.otlp)
-        if self.traces:
-            self.traces.follow(self.engine.served)
+        self.engine.served.champion.stage = self._stage
         self.started_us = time.time_ns() // 1_000
         self.metrics.serves(self.engine.state)
-        self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="engine")
+        threads = settings.threads
+        if threads is None:
+            threads = 0 if is_local(place) else THREADS
+        self._is_inline = threads == 0
+        self._pool = ThreadPoolExecutor(threads or THREADS, thread_name_prefix="engine")
         self._watchers: list[Watcher] = []
         self._settle = settle
         settle()
@@ -104,8 +110,7 @@ class Service:
         """Put a new champion in place, if there is one that can serve."""
         served = self.loader.next(self.engine.served.state.version)
         if served is not None:
-            if self.traces:
-                self.traces.follow(served)
+            served.champion.stage = self._stage
             self.engine.served = served
             self.metrics.serves(served.state)
             self._settle()
@@ -121,7 +126,10 @@ class Service:
     async def answer(self, ask: Callable[[], Answer], n: int) -> Answer:
         """Ask the engine, and count what it answers."""
         with self._stage("engine"):
-            answer = await self.aside(self.traces.carried(ask) if self.traces else ask)
+            if self._is_inline:
+                answer = ask()
+            else:
+                answer = await self.aside(self.traces.carried(ask) if self.traces else ask)
         self.metrics.answered(answer, n)
         return answer
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from threading import Thread
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from opentelemetry import context, trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from recomart.serving.served import Served
-
     Found = TypeVar("Found")
 
 WAITING, AT_ONCE = 2_048, 512
@@ -33,8 +31,6 @@ WAITING, AT_ONCE = 2_048, 512
 EVERY_MS = 1_000.0
 ANSWER_S, CLOSE_S = 2.0, 2.0
 """How long the endpoint has for a message, and for the last ones when the server ends."""
-STAGES = {"candidates": "retrieve", "ordered": "rank", "at": "features"}
-"""What the cascade and its knowledge do → the name of its span."""
 METHODS = ("GET", "POST", "DELETE")
 FAULT = 500
 
@@ -96,37 +92,11 @@ class Traces:
 
         return do_there
 
-    def follow(self, served: Served) -> None:
-        """Let the stages of a model have spans."""
-        if served.champion.cascade is not None:
-            cascade, knowing = served.champion.cascade
-            parts: Any = _Followed(cascade, self), _Followed(knowing, self)
-            served.champion.cascade = parts
-
     def close(self) -> None:
         """Send what waits, as far as it is taken in time."""
         closing = Thread(target=self._provider.shutdown, name="traces-closing", daemon=True)
         closing.start()
         closing.join(CLOSE_S)
-
-
-class _Followed:
-    """Something whose `STAGES` have spans; in all else it is what it was."""
-
-    def __init__(self, followed: Any, traces: Traces) -> None:  # noqa: ANN401 - whatever it is
-        self._followed = followed
-        self._traces = traces
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - as above
-        found = getattr(self._followed, name)
-        if name not in STAGES:
-            return found
-
-        def followed(*args: Any, **options: Any) -> Any:  # noqa: ANN401 - as above
-            with self._traces.stage(STAGES[name]):
-                return found(*args, **options)
-
-        return followed
 
 
 class TracedRequests:

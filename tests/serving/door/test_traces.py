@@ -14,7 +14,7 @@ from tests.serving.door.conftest import opened
 
 pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-INSIDE = ("retrieve", "features", "rank")
+INSIDE = ("retrieve", "features", "rank", "rules", "reasons")
 ABOUT = {
     "http.request.method": "POST",
     "http.route": "/recommendations",

@@ -20,11 +20,18 @@ from recomart.settings.places import scheme_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["ColumnTable", "OnlineFeatures", "OnlineStore", "State", "open_online"]
+__all__ = ["ColumnTable", "OnlineFeatures", "OnlineStore", "State", "is_local", "open_online"]
 
 
-def open_online(place: str, folder: Path) -> OnlineStore:
+def is_local(place: str) -> bool:
+    """Whether a place is a file here: it is read sooner than a thread is woken."""
+    return not scheme_of(place)
+
+
+def open_online(place: str, folder: Path, patience_s: float | None = None) -> OnlineStore:
     """Open a store: postgresql://…, redis://…, or an SQLite file relative to `folder`.
+
+    patience_s  how long to wait for an SQLite file that another process has locked; None: as usual
 
     Raises StoreUnavailableError, MissingExtraError.
     """
@@ -37,6 +44,6 @@ def open_online(place: str, folder: Path) -> OnlineStore:
         from recomart.features.online.postgres import PostgresStore
 
         return PostgresStore(place)
-    from recomart.features.online.sqlite import SqliteStore
+    from recomart.features.online.sqlite import PATIENCE_S, SqliteStore
 
-    return SqliteStore((folder / place).resolve())
+    return SqliteStore((folder / place).resolve(), PATIENCE_S if patience_s is None else patience_s)
