@@ -62,7 +62,7 @@ def store_down(folder):
 
 
 def store_locked(folder):
-    """The online store is an SQLite file that somebody locks."""
+    """The online store is an SQLite file that somebody holds for writing."""
     with serving(folder) as served, Load(served) as load:
         until(lambda: load.n("/recommendations", 200) > 20, "lists")
         with closing(sqlite3.connect(folder / "data/online.sqlite", isolation_level=None)) as con:

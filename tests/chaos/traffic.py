@@ -59,7 +59,7 @@ def _is_closed(connection):
 
 
 def large_bodies(folder):
-    """Bodies of 200 MB, told of and in chunks, eight at a time."""
+    """Bodies of 200 MB, told of and in chunks."""
     block = b" " * (1 << 20)
     with serving(folder) as served:
         served.recommended()

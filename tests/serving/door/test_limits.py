@@ -1,5 +1,6 @@
 """Limits: what is too much is refused at once, and the rest goes on."""
 
+import os
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,10 @@ from threading import Event
 import httpx
 import pytest
 
+from recomart.errors import SettingsError
+from recomart.serving.parting import turning_away
+from recomart.serving.running import configured, listen
+from recomart.settings import ServingSettings
 from tests.serving.door.conftest import opened, problem
 
 
@@ -252,15 +257,13 @@ def test_a_head_has_its_limit(door, sent):
 
 
 def test_what_comes_after_a_body_is_no_header(door):
-    sent = (
-        b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX-Request-ID: smuggled\r\n\r\n",
-        b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
-    )
-    with raw(door, POST, *sent) as connection:
+    head = POST.replace(b"/events", b"/recommendations")
+    body = b"2\r\n{}\r\n0\r\nContent-Encoding: gzip\r\n\r\n"
+    sent = head + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n" + body
+    with raw(door, sent) as connection:
         heard = b"".join(iter(lambda: connection.recv(65_536), b""))
 
-    assert heard.count(b"HTTP/1.1 ") == 2
-    assert b"smuggled" not in heard
+    assert heard.startswith(b"HTTP/1.1 200")  # as a header it would be refused
 
 
 def test_what_is_no_http_is_told_so_by_a_problem(door):
@@ -269,3 +272,25 @@ def test_what_is_no_http_is_told_so_by_a_problem(door):
 
     assert b"application/problem+json" in heard
     assert b"RM-190" in heard
+
+
+def test_more_connections_than_files_may_be_open_are_refused_at_the_start():
+    with pytest.raises(SettingsError, match="open files"):
+        configured(None, ServingSettings(max_connections=10**12))
+
+
+def test_who_comes_while_the_server_ends_is_told_so():
+    with listen("127.0.0.1", 0) as listener, turning_away([listener]):
+        answer = httpx.get(f"http://127.0.0.1:{listener.getsockname()[1]}/popular", timeout=20)
+
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "1"
+    assert answer.json()["detail"] == "The server is being stopped."
+
+
+def test_turning_away_lets_no_worker_wait_in_accept():
+    with listen("127.0.0.1", 0) as listener:
+        worker = socket.socket(fileno=os.dup(listener.fileno()))  # as a worker has it
+        worker.setblocking(False)
+        with worker, turning_away([listener]):
+            assert not os.get_blocking(worker.fileno())
