@@ -36,7 +36,7 @@ class Served:
         pid = self.process.pid
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
         lines = {int(child): Path(f"/proc/{child}/cmdline").read_bytes() for child in children}
-        return [child for child, line in lines.items() if b"spawn_main" in line]
+        return [child for child, line in lines.items() if b"resource_tracker" not in line]
 
     def memory_bytes(self):
         """Return the largest resident memory of a worker."""

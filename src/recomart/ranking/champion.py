@@ -135,6 +135,11 @@ class Champion:
             bundle=_model(files, BUNDLE),
         )
 
+    def look_up_in(self, online: ByKey) -> None:
+        """Look features up there from now on."""
+        if self.cascade:
+            self.cascade[1].online = online
+
     def recommend(
         self,
         user_id: str,

@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from threading import Event as Flag
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from recomart.errors import RecomartError
+from recomart.features.online import OnlineFeatures, open_online
+from recomart.lake import open_lake
 from recomart.log import StageLog
 from recomart.ranking.aliases import PUBLISHED, champion_of, find_champion
 from recomart.serving.engine import Engine
+from recomart.serving.late_store import LateStore
 from recomart.serving.served import Served
 from recomart.serving.sessions import Sessions
 from recomart.serving.words import Asked
@@ -18,10 +21,12 @@ from recomart.serving.words import Asked
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from recomart.features.online import OnlineFeatures
+    from recomart.features.online import OnlineStore
     from recomart.lake import Lake, Manifest
-    from recomart.settings import ServingSettings
+    from recomart.settings import Loaded, ServingSettings
 
+LOCKED_S = 0.05
+"""How long an answer waits for a file of features that another process has locked."""
 AGAIN_S = 60.0
 """A model that was refused may have been mended: so long after, it is tried again."""
 log = StageLog("serving")
@@ -39,17 +44,26 @@ class Loader:
         self.trouble: str | None = None
         """Why the lake could not be asked, if it could not."""
 
-    def first(self) -> Served:
+    def first(self, shared: Served | None = None) -> Served:
         """Load the champion; if it is bad, the newest before it that is not.
+
+        shared  what another process loaded: taken if it is that model, or the lake cannot be asked
 
         Raises DataSetNotFoundError before the first, else what is wrong with the champion.
         """
-        champion = champion_of(self.lake)
+        try:
+            champion = champion_of(self.lake)
+        except Exception:
+            if shared is None:
+                raise
+            return shared
         wrong: Exception | None = None
         for manifest in _from(self.lake, champion):
+            if shared and manifest.version == shared.state.version:
+                return shared
             try:
                 return self.load(manifest)
-            except Exception as error:  # noqa: BLE001, PERF203 - an older one may serve
+            except Exception as error:  # noqa: BLE001 - an older one may serve
                 wrong = wrong or error
                 self._refuse(manifest, error)
         raise wrong or AssertionError("there is a champion")
@@ -116,6 +130,25 @@ class Loader:
         if self.trouble != cause:
             log.warning("champion_not_found_out", cause=cause)
         self.trouble = cause
+
+
+def open_loader(loaded: Loaded) -> Loader:
+    """Make what loads the models of a shop; features are looked up as they are asked for."""
+    place = loaded.settings.paths.online
+    online = LateStore(lambda: open_online(place, loaded.folder, LOCKED_S))
+    features = OnlineFeatures(cast("OnlineStore", online))
+    return Loader(open_lake(loaded), features, loaded.settings.serving)
+
+
+def load_to_share(loaded: Loaded) -> Served:
+    """Load what serves, for processes that come of this one by fork; see `Loader.first`.
+
+    They have it in common, as long as nobody writes there, and connections of their own.
+    """
+    loader = open_loader(loaded)
+    served = loader.first()
+    loader.online.close()
+    return served
 
 
 def _from(lake: Lake, champion: Manifest) -> Iterator[Manifest]:

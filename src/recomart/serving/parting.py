@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import select
 import socket
+import sys
 from contextlib import contextmanager, suppress
+from multiprocessing import get_context
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 import uvicorn
+from uvicorn import _subprocess
 from uvicorn.supervisors import Multiprocess
 
 from recomart.errors import BusyError
@@ -18,6 +21,8 @@ from recomart.serving.problems import Problem
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+CAN_SHARE = sys.platform == "linux"
+"""Elsewhere a process that used what NumPy stands on cannot be forked."""
 PATIENCE_S = 0.2
 """How long one who comes then may take to send a request and to read the answer."""
 MOST_BYTES = 64 << 10
@@ -35,7 +40,15 @@ class Alone(uvicorn.Server):
 
 
 class Workers(Multiprocess):
-    """A server of several processes; this is the parent of those that answer."""
+    """A server of several processes; this is the parent of those that answer.
+
+    They are forked, where that is safe, so that they have in common what was loaded before.
+    """
+
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
+        if CAN_SHARE:
+            vars(_subprocess)["spawn"] = get_context("fork")  # there is no other way to ask
+        super().__init__(config, sockets)
 
     def join_all(self) -> None:
         """Turn away who comes while the workers end."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import uvicorn
     from fastapi import FastAPI
 
+    from recomart.serving.served import Served
     from recomart.settings import Loaded, ServingSettings
 
 WAITING = 2_048
@@ -37,9 +38,13 @@ RARELY = (10_000, 20, 50)
 
 @dataclass(frozen=True)
 class Making:
-    """Makes the application in the process that will answer."""
+    """Makes the application in the process that will answer.
+
+    shared  a model that was loaded before this process was born
+    """
 
     loaded: Loaded
+    shared: Served | None = None
 
     def __call__(self) -> FastAPI:
         """Load the model and make the application."""
@@ -50,7 +55,8 @@ class Making:
 
         hold_blas_to_one_thread()
         log_as_json()
-        return create_app(Service(self.loaded, settle), self.loaded.settings.serving)
+        service = Service(self.loaded, settle, self.shared)
+        return create_app(service, self.loaded.settings.serving)
 
 
 def settle() -> None:
@@ -96,13 +102,27 @@ def _alone(loaded: Loaded, listener: socket.socket) -> Callable[[], None]:
 def _together(loaded: Loaded, listener: socket.socket, metrics: Path) -> Callable[[], None]:
     from recomart.lake import open_lake
     from recomart.ranking.aliases import champion_of
-    from recomart.serving.parting import Workers
+    from recomart.serving.parting import CAN_SHARE, Workers
 
     champion_of(open_lake(loaded))  # without one, no worker would come up
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)  # before the workers import it
     settings = loaded.settings.serving
-    config = configured(Making(loaded), settings, factory=True, workers=settings.workers)
+    making = Making(loaded, _shared(loaded) if CAN_SHARE else None)
+    config = configured(making, settings, factory=True, workers=settings.workers)
     return Workers(config, sockets=[listener]).run
+
+
+def _shared(loaded: Loaded) -> Served:
+    """Load the model once for all workers: they have its memory, and its caches, in common."""
+    from recomart.models.parallel import hold_blas_to_one_thread
+    from recomart.serving.access import log_as_json
+    from recomart.serving.loading import load_to_share
+
+    hold_blas_to_one_thread()
+    log_as_json()
+    served = load_to_share(loaded)
+    settle()
+    return served
 
 
 OPTIONS: dict[str, Any] = {

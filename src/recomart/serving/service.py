@@ -6,18 +6,15 @@ import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from recomart.errors import MissingExtraError, RecomartError
 from recomart.events import EventFile
-from recomart.features.online import OnlineFeatures, open_online
-from recomart.lake import open_lake
 from recomart.serving.engine import Engine
 from recomart.serving.explaining import explained, seen_versions
 from recomart.serving.intake import Intake
 from recomart.serving.journal import TURN_S, Journal
-from recomart.serving.late_store import LateStore
-from recomart.serving.loading import Loader, Watcher
+from recomart.serving.loading import Watcher, open_loader
 from recomart.serving.records import Kept
 from recomart.serving.request_metrics import Metrics
 from recomart.serving.security import Keys, is_loopback
@@ -29,14 +26,12 @@ if TYPE_CHECKING:
 
     from recomart.events import Event
     from recomart.events.file import Outcome
-    from recomart.features.online import OnlineStore
+    from recomart.serving.served import Served
     from recomart.serving.traces import Traces
     from recomart.serving.words import Answer, Asked
     from recomart.settings import Loaded
 
 Found = TypeVar("Found")
-LOCKED_S = 0.05
-"""How long an answer waits for a file of features that another process has locked."""
 CATCH_UP_S = 2.0
 """How long a start waits until the events of the log are known."""
 TRIES = 15
@@ -47,18 +42,24 @@ class Service:
     """What the doors of one process lead to.
 
     settle  is called when a model is in place, before anybody waits for it
+    shared  a model that the process was born with; see `load_to_share`
     """
 
-    def __init__(self, loaded: Loaded, settle: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        loaded: Loaded,
+        settle: Callable[[], None] = lambda: None,
+        shared: Served | None = None,
+    ) -> None:
         settings = loaded.settings.serving
-        place = loaded.settings.paths.online
-        online = LateStore(lambda: open_online(place, loaded.folder, LOCKED_S))
         self.settings = settings
         self.folder = loaded.folder
         self.metrics = Metrics()
-        self.online = OnlineFeatures(cast("OnlineStore", online))
-        self.loader = Loader(open_lake(loaded), self.online, settings)
-        self.engine = Engine(self.loader.first(), Sessions(), settings)
+        self.loader = open_loader(loaded)
+        self.online = self.loader.online
+        served = self.loader.first(shared)
+        served.champion.look_up_in(self.online)
+        self.engine = Engine(served, Sessions(), settings)
         keys = loaded.path(settings.keys)
         self.keys = Keys(keys, are_needed=not is_loopback(settings.host))
         events = loaded.path(settings.events)

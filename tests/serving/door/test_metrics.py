@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack, suppress
-from pathlib import Path
 
 import httpx
 import pytest
@@ -20,6 +19,7 @@ from recomart.serving.access import JsonLines
 from recomart.serving.running import listen
 from tests.servers import free_port
 from tests.serving.door.conftest import opened, problem
+from tests.serving.door.workers import workers_of
 
 
 def metrics(http, **headers):
@@ -170,12 +170,6 @@ def first_reason(url, user_id):
     body, alone = {"user_id": user_id}, {"connection": "close"}
     answer = httpx.post(f"{url}/recommendations", json=body, headers=alone)
     return answer.json()["items"][0]["reason"]
-
-
-def workers_of(pid):
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-    told = {int(child): Path(f"/proc/{child}/cmdline").read_bytes() for child in children}
-    return [child for child, line in told.items() if b"spawn_main" in line]
 
 
 def test_told_to_stop_it_ends_in_order_and_logs_json(command):

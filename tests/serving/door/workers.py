@@ -53,4 +53,4 @@ def workers_of(pid):
     """The processes that answer."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
     told = {int(child): Path(f"/proc/{child}/cmdline").read_bytes() for child in children}
-    return [child for child, line in told.items() if b"spawn_main" in line]
+    return [child for child, line in told.items() if b"resource_tracker" not in line]
