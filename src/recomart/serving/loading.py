@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from recomart.lake import Lake, Manifest
     from recomart.settings import Loaded, ServingSettings
 
-LOCKED_S = 0.05
-"""How long an answer waits for a file of features that another process has locked."""
+FEATURES_S = 0.25
+"""How long a list waits for a look-up of features before it goes without them."""
 AGAIN_S = 60.0
 """A model that was refused may have been mended: so long after, it is tried again."""
 log = StageLog("serving")
@@ -135,7 +135,7 @@ class Loader:
 def open_loader(loaded: Loaded) -> Loader:
     """Make what loads the models of a shop; features are looked up as they are asked for."""
     place = loaded.settings.paths.online
-    online = LateStore(lambda: open_online(place, loaded.folder, LOCKED_S))
+    online = LateStore(lambda: open_online(place, loaded.folder, FEATURES_S))
     features = OnlineFeatures(cast("OnlineStore", online))
     return Loader(open_lake(loaded), features, loaded.settings.serving)
 

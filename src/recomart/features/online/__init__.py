@@ -26,19 +26,20 @@ __all__ = ["ColumnTable", "OnlineFeatures", "OnlineStore", "State", "open_online
 def open_online(place: str, folder: Path, patience_s: float | None = None) -> OnlineStore:
     """Open a store: postgresql://…, redis://…, or an SQLite file relative to `folder`.
 
-    patience_s  how long to wait for an SQLite file that another process has locked; None: as usual
+    patience_s  how long to wait for an answer, or for an SQLite file that is locked; None: as usual
 
     Raises StoreUnavailableError, MissingExtraError.
     """
+    told = () if patience_s is None else (patience_s,)
     scheme = scheme_of(place)
     if scheme in ("redis", "rediss", "unix"):
         from recomart.features.online.redis import RedisStore
 
-        return RedisStore(place)
+        return RedisStore(place, *told)
     if scheme in ("postgresql", "postgres"):
         from recomart.features.online.postgres import PostgresStore
 
-        return PostgresStore(place)
-    from recomart.features.online.sqlite import PATIENCE_S, SqliteStore
+        return PostgresStore(place, *told)
+    from recomart.features.online.sqlite import SqliteStore
 
-    return SqliteStore((folder / place).resolve(), PATIENCE_S if patience_s is None else patience_s)
+    return SqliteStore((folder / place).resolve(), *told)
