@@ -156,6 +156,16 @@ def test_what_is_on_time_keeps_its_order_and_its_score(asked):
         assert source == ("model" if item in place else POPULAR)
 
 
+def test_a_group_whose_category_is_full_is_late_as_a_whole():
+    categories, groups = np.array([0, 0, 1, 2]), np.array([-1, 4, 4, -1])
+    likeness = rules_of.Likeness(categories, 1, groups)
+    before, rest = np.array([0], dtype=np.int32), np.array([1, 2, 3], dtype=np.int32)
+
+    still = likeness.still_open(rest, before, likeness.turns(before, 3))
+
+    assert still.tolist() == [3]  # 1 stands for 2, and has no turn
+
+
 @settings(max_examples=300)
 @given(lists(most_found=2))
 def test_looking_at_some_fillers_first_gives_the_list_that_all_would(asked):

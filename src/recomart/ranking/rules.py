@@ -86,7 +86,10 @@ class Likeness:
         may = np.ones(len(items), dtype=bool)
         if self.groups is not None:
             used = self.groups[before[turns.on_time + turns.over_cap]]
-            may &= _is_other(self.groups, items, used)
+            groups = self.groups[items]
+            is_first = groups < 0  # the first of a group stands for it, though its category be full
+            is_first[np.unique(groups, return_index=True)[1]] = True
+            may &= is_first & _is_other(self.groups, items, used)
         if self.most is not None:
             kinds, counts = np.unique(self.categories[before[turns.on_time]], return_counts=True)
             may &= _is_other(self.categories, items, kinds[counts >= self.most])
