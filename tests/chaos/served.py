@@ -17,8 +17,8 @@ import httpx
 
 from recomart.events import EventFile
 from tests.servers import free_port
+from tests.serving.door.workers import MAIN, workers_of
 
-MAIN = "from recomart.cli import main; main()"
 PATIENCE_S = 60
 HONEST = {200, 429, 503}
 """What may be said under a fault."""
@@ -33,10 +33,7 @@ class Served:
 
     def workers(self):
         """Return the processes that answer."""
-        pid = self.process.pid
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-        lines = {int(child): Path(f"/proc/{child}/cmdline").read_bytes() for child in children}
-        return [child for child, line in lines.items() if b"resource_tracker" not in line]
+        return workers_of(self.process.pid)
 
     def memory_bytes(self):
         """Return the largest resident memory of a worker."""

@@ -15,7 +15,7 @@ from recomart.models.rp3beta import RP3Beta
 from recomart.models.sequences import Sequences
 from recomart.models.visitor import Visitor
 from recomart.ranking import paths as paths_module
-from recomart.ranking.candidates import retrieve, retrieve_for
+from recomart.ranking.candidates import lists_for, retrieve, retrieve_for
 from recomart.ranking.paths import Paths, linked
 from recomart.testing.recommenders import N_ITEMS, random_shop
 
@@ -90,3 +90,15 @@ def test_the_members_of_a_blend_are_looked_through():
     found = linked([blend, IALS().fit(KNOWN), other])
 
     assert [type(model).__name__ for model in found] == ["RP3Beta", "Content"]
+
+
+def test_a_blend_among_the_retrievers_does_not_take_anothers_turn():
+    models = {"blend": Blend().fit(KNOWN), "itemknn": LINKED[0]}
+    who = VISITORS[1]
+    paths = Paths.through(linked(models.values()), who)
+
+    blend, itemknn = lists_for(models, paths, 5, exclude_seen=True)
+
+    for found, model in ((blend, models["blend"]), (itemknn, models["itemknn"])):
+        alone = model.recommend_one(who, 5, exclude_seen=True)
+        assert found.items.tolist() == alone.items.tolist()

@@ -8,7 +8,7 @@ Multiple Searches", TREC-2 1994: CombSUM); lists of similar items are fused by r
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 from pydantic import BaseModel, Field, model_validator
@@ -19,7 +19,8 @@ from recomart.models.opinion import Folded
 from recomart.models.popularity import Popularity, PopularityConfig
 from recomart.models.retrievers import RETRIEVERS
 from recomart.models.scorer import Scorer, row_blocks
-from recomart.models.selection import Ranking, best_of, top_n
+from recomart.models.selection import best_of, top_n
+from recomart.models.visitor import recommend_in_a_batch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from recomart.models.base import Recommender
     from recomart.models.interactions import Interactions
     from recomart.models.opinion import Opinion
+    from recomart.models.selection import Ranking
     from recomart.models.visitor import Visitor
 
 RANK_OFFSET = 60
@@ -149,7 +151,9 @@ class Blend(Scorer[Tastes]):
         opinions = [_opinion(model, visitor) for _, model in self._voices()]
         known = [one for one in opinions if one is not None]
         if len(known) < len(opinions) or sum(isinstance(one, Folded) for one in known) > 1:
-            return self._among_all(visitor, n, exclude_seen=exclude_seen)
+            return recommend_in_a_batch(
+                cast("Recommender", self), visitor, n, exclude_seen=exclude_seen
+            )
         is_out = np.zeros(self.n_items, dtype=bool)
         if exclude_seen:
             is_out[visitor.items] = True
@@ -249,12 +253,6 @@ class Blend(Scorer[Tastes]):
         if not hasattr(self, "popularity_"):
             raise NotFittedError(type(self).__name__)
         return self.popularity_
-
-    def _among_all(self, visitor: Visitor, n: int, *, exclude_seen: bool) -> Ranking:
-        """Rank by the scores of all items."""
-        top = self.recommend(visitor.history, n, exclude_seen=exclude_seen)
-        kept = top.items[0] >= 0
-        return Ranking(top.items[0][kept], top.scores[0][kept])
 
     def _popular_first(self, n: int, is_out: NDArray[np.bool_]) -> NDArray[np.int32]:
         """Return the `n` most popular items that are not out."""

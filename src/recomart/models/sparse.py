@@ -114,13 +114,13 @@ def ranges(first: NDArray[np.integer], stop: NDArray[np.integer]) -> NDArray[np.
 
 
 def summed(
-    items: NDArray[np.int32], worth: NDArray[np.float32], n_items: int
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    items: NDArray[Any], worth: NDArray[np.float32], n_items: int
+) -> tuple[NDArray[Any], NDArray[np.float32]]:
     """Return items, each once and rising, and the sum of what each is worth, which is above 0."""
     if n_items < DENSE * len(items):
         totals = np.bincount(items, worth, minlength=n_items)
         found = np.flatnonzero(totals)
-        return found.astype(np.int32), totals[found].astype(np.float32)
+        return found.astype(items.dtype), totals[found].astype(np.float32)
     if not len(items):
         return items, worth
     order = items.argsort(kind="stable")

@@ -82,6 +82,13 @@ def recommend_to(model: Recommender, visitor: Visitor, n: int, *, exclude_seen: 
     if one is not None:
         found: Ranking = one(visitor, n, exclude_seen=exclude_seen)
         return found
+    return recommend_in_a_batch(model, visitor, n, exclude_seen=exclude_seen)
+
+
+def recommend_in_a_batch(
+    model: Recommender, visitor: Visitor, n: int, *, exclude_seen: bool
+) -> Ranking:
+    """Ask a model about one visitor as a batch of one row."""
     top = recommend_for(model, visitor.history, visitor.sequence, n, exclude_seen=exclude_seen)
     kept = top.items[0] >= 0
     return Ranking(top.items[0][kept], top.scores[0][kept])

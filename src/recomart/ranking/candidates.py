@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
     from recomart.models.base import Recommender, TopN
+    from recomart.models.selection import Ranking
     from recomart.models.sequences import Sequences
     from recomart.ranking.paths import Paths
 
@@ -96,13 +97,7 @@ def retrieve_for(
     exclude_seen: bool,
 ) -> Candidates:
     """Do for one visitor what `retrieve` does for a row; `paths`: through these models."""
-    by_paths = iter(paths.best(each, exclude_seen=exclude_seen))
-    found = [
-        next(by_paths)
-        if isinstance(model, ItemToItem)
-        else recommend_to(model, paths.visitor, each, exclude_seen=exclude_seen)
-        for model in models.values()
-    ]
+    found = lists_for(models, paths, each, exclude_seen=exclude_seen)
     of = np.arange(len(found)).repeat([len(one.items) for one in found])
     held = _Held(
         np.zeros(len(of), dtype=np.int32),
@@ -112,6 +107,22 @@ def retrieve_for(
         np.concatenate([one.scores for one in found]),
     )
     return _joined(tuple(models), held, 1, paths.visitor.n_items, most)
+
+
+def lists_for(
+    models: Mapping[str, Recommender], paths: Paths, n: int, *, exclude_seen: bool
+) -> list[Ranking]:
+    """Ask each model about the visitor of the paths; those that link items, by the paths."""
+    by_paths: dict[int, Ranking] = {}
+    if any(isinstance(model, ItemToItem) for model in models.values()):
+        lists = paths.best(n, exclude_seen=exclude_seen)  # of members of a blend, too
+        by_paths = {id(one): found for one, found in zip(paths.models, lists, strict=True)}
+    return [
+        by_paths[id(model)]
+        if id(model) in by_paths
+        else recommend_to(model, paths.visitor, n, exclude_seen=exclude_seen)
+        for model in models.values()
+    ]
 
 
 def union(

@@ -15,7 +15,7 @@ from recomart.models.selection import Ranking
 from recomart.models.visitor import recommend_to
 from recomart.ranking.aliases import champion_of
 from recomart.ranking.answers import new_recommendation_id
-from recomart.ranking.candidates import union
+from recomart.ranking.candidates import lists_for, union
 from recomart.ranking.cascade import NAME as CASCADE
 from recomart.ranking.cascade import Cascade
 from recomart.ranking.confidence import Confidence
@@ -278,7 +278,7 @@ class Champion:
         visitor = history.visitor
         if self.cascade is None:
             with self.stage("retrieve"):
-                ranking = recommend_to(self._first, visitor, n, exclude_seen=exclude_seen)
+                [ranking] = lists_for(self.models, paths, n, exclude_seen=exclude_seen)
             return Ordered.by_one(ranking, self.name)
         cascade, knowing = self.cascade
         with self.stage("retrieve"):

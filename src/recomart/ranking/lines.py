@@ -81,10 +81,6 @@ class Ordered:
         """What brought each item."""
         return [POPULAR if at < 0 else self.voices[at] for at in self.voice.tolist()]
 
-    def where(self, allowed: NDArray[np.bool_]) -> Ordered:
-        """Leave out the items that are not allowed; `allowed`: shape (n_items,)."""
-        return self.take(np.flatnonzero(allowed[self.items]))
-
     def first(self, n: int) -> Ordered:
         """Return the first `n`."""
         return self.take(slice(n))

@@ -14,6 +14,7 @@ import numpy as np
 from recomart.models.blend import Blend
 from recomart.models.item_to_item import ItemToItem
 from recomart.models.selection import Ranking, best_of
+from recomart.models.sparse import summed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -95,12 +96,11 @@ class Paths:
         if len(self.visitor.items) < 2 or not len(self.items):
             return self.of, self.items, self.worth
         n_items = self.visitor.n_items
-        keys = self.of * n_items + self.items
-        order = keys.argsort(kind="stable")
-        keys = keys[order]
-        starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
-        of, items = np.divmod(keys[starts], n_items)
-        return of, items.astype(np.int32), np.add.reduceat(self.worth[order], starts)
+        keys, scores = summed(
+            self.of * n_items + self.items, self.worth, len(self.models) * n_items
+        )
+        of, items = np.divmod(keys, n_items)
+        return of, items.astype(np.int32), scores
 
 
 def linked(models: Iterable[Recommender]) -> list[ItemToItem[Any]]:
