@@ -20,11 +20,11 @@ LOCKS = {
     "core": ["--group", "build"],
     "rank": ["--extra", "rank", "--constraint", "requirements/core.txt"],  # what a demo shows
     "dev": [
-        *("--group", "dev", "--constraint", "requirements/core.txt"),
+        *("--group", "dev", "--group", "docs", "--constraint", "requirements/core.txt"),
         *("--extra", "postgres", "--extra", "redis", "--extra", "spark"),  # tests use them all
         *("--extra", "rank", "--extra", "tune", "--extra", "s3", "--extra", "tracking"),
         *("--extra", "versioning", "--extra", "lineage", "--extra", "prefect", "--extra", "serve"),
-        *("--extra", "otel"),
+        *("--extra", "otel", "--extra", "dashboard"),
     ],
     "bench": ["--extra", "bench", "--constraint", "requirements/core.txt"],
 }
