@@ -257,7 +257,10 @@ class ServingSettings(Section):
         1_000, ge=1, description="that a worker holds; beyond, the one longest silent is closed"
     )
     max_requests: int = Field(
-        128, ge=1, description="that a worker has in work or waiting; more get 503 at once"
+        256, ge=1, description="that a worker has in work or waiting; more get 503 at once"
+    )
+    max_wait_s: float = Field(
+        0.1, gt=0, description="that a list would wait for those before it; more get 503 at once"
     )
     max_requests_per_s: float = Field(
         0.0, ge=0, description="of one key (or address), in each worker; more get 429; 0: no limit"

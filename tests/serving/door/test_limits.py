@@ -16,7 +16,6 @@ from recomart.serving.running import configured, listen
 from recomart.settings import ServingSettings
 from tests.serving.door.conftest import opened, problem
 
-
 @pytest.fixture
 def limited(trained, tmp_path):
     """Serve with other limits."""
@@ -51,6 +50,33 @@ def test_more_requests_than_can_wait_are_refused_at_once(limited):
         assert all(one.headers["retry-after"] == "1" for one in refused)
         assert problem(refused[0], 503)["code"] == "RM-412"
         assert door.http.get("/popular").status_code == 200  # it has recovered
+
+
+def test_a_list_that_would_wait_too_long_is_refused_at_once_and_events_are_not(limited):
+    with limited(threads=1, max_wait_s=0.2) as door, ThreadPoolExecutor(12) as pool:
+        quick = door.service.engine.popular
+        door.service.engine.popular = lambda n: time.sleep(0.05) or quick(n)
+        for _ in range(40):  # so it learns what one takes: 50 ms
+            door.http.get("/popular")
+        began = time.perf_counter()
+        asked = [pool.submit(httpx.get, f"{door.url}/popular", timeout=20) for _ in range(12)]
+        taken = door.http.post("/events", json=door.event())
+        statuses = sorted(one.result().status_code for one in asked)
+
+        assert time.perf_counter() - began < 1.0
+        assert 3 <= statuses.count(200) <= 7  # each waits for those before it: 200 ms are four
+        assert statuses.count(503) == 12 - statuses.count(200)
+        assert taken.status_code == 200
+        assert door.http.get("/popular").status_code == 200  # it has recovered
+
+
+def test_a_slow_list_does_not_lock_the_door_for_ever(limited):
+    with limited(threads=1, max_wait_s=0.05) as door:
+        quick, waits = door.service.engine.popular, iter([0.6] * 4)
+        door.service.engine.popular = lambda n: time.sleep(next(waits, 0)) or quick(n)
+        statuses = [door.http.get("/popular").status_code for _ in range(8)]
+
+        assert statuses == [200] * 8
 
 
 def test_a_worker_that_is_full_still_says_that_it_lives(limited):
