@@ -76,20 +76,19 @@ class View:
 
 @dataclass(frozen=True)
 class Knowledge:
-    """All views as of one moment; users and items by index, categories by number."""
+    """All views as of one moment; users and items by index, categories by number.
+
+    span  `category_span` of the categories: of whole catalogues, so it is not sought each time
+    """
 
     views: tuple[View, ...]
     categories: NDArray[np.int32]
+    span: int
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Columns of `rows`."""
         return (*(name for view in self.views for name in view.names), RELATIVE_PRICE)
-
-    @cached_property
-    def span(self) -> int:
-        """Number of categories; see `keys_of`."""
-        return category_span(self.categories)
 
     @cached_property
     def _prices(self) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ from recomart.serving.running import configured, listen
 from recomart.settings import ServingSettings
 from tests.serving.door.conftest import opened, problem
 
+
 @pytest.fixture
 def limited(trained, tmp_path):
     """Serve with other limits."""
