@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recomart.models.sparse import look_up
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -70,8 +72,8 @@ class View:
             return np.full((len(keys), len(self.names)), np.nan, dtype=np.float32)
         if self.is_whole:
             return self.values[np.minimum(keys, len(self.keys))]  # -1, no key, is nobody, too
-        place = np.searchsorted(self.keys, keys).clip(max=len(self.keys) - 1)
-        return self.values[np.where(self.keys[place] == keys, place, len(self.keys))]
+        place, is_there = look_up(self.keys, keys)
+        return self.values[np.where(is_there, place, len(self.keys))]
 
 
 @dataclass(frozen=True)

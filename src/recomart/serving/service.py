@@ -14,12 +14,13 @@ from recomart.serving.engine import Engine
 from recomart.serving.explaining import explained, seen_versions
 from recomart.serving.intake import Intake
 from recomart.serving.journal import TURN_S, Journal
-from recomart.serving.loading import Watcher, open_loader
+from recomart.serving.loading import open_loader
 from recomart.serving.records import Kept
 from recomart.serving.request_metrics import Metrics
 from recomart.serving.security import Keys, is_loopback
 from recomart.serving.sessions import Sessions
 from recomart.serving.shadow import Shadow
+from recomart.serving.watcher import Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
