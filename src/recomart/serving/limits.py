@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING
@@ -34,6 +35,8 @@ LISTS = ("/recommendations", "/bundle", "/popular", "/trending", "/items/")
 """Paths that the engine answers."""
 CALLERS = 10_000
 """Callers whose rate is remembered."""
+PAUSE_S = 0.02
+"""Before a request is refused that would wait too long."""
 FORGETS = 0.1
 """Weight of the latest list in the mean of what one costs."""
 
@@ -96,7 +99,11 @@ class Turns:
 
 
 class Shed:
-    """Refuses at once what would have to wait too long, before it costs anything."""
+    """Refuses soon what would have to wait too long, before it costs anything.
+
+    Not quite at once: whoever asks again as soon as they are refused would keep a worker from those
+    it has taken.
+    """
 
     def __init__(self, app: ASGIApp, settings: ServingSettings, metrics: Metrics) -> None:
         self.app = app
@@ -115,6 +122,7 @@ class Shed:
         is_list = _is_list(scope["path"])
         why = self._why_not(is_list=is_list)
         if why:
+            await asyncio.sleep(PAUSE_S)
             await refuse(scope, send, BusyError(503, why, retry_after_s=1.0))
             return
         came = time.perf_counter()

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 Found = TypeVar("Found")
 CATCH_UP_S = 2.0
 """How long a start waits until the events of the log are known."""
+ASIDE = 2
+"""Threads for what is no list: health, metrics, explanations, exports."""
 TRIES = 15
 """Turns of another worker that an answer of its is waited for."""
 
@@ -74,6 +76,7 @@ class Service:
         self.started_us = time.time_ns() // 1_000
         self.metrics.serves(self.engine.state)
         self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="engine")
+        self._aside = ThreadPoolExecutor(ASIDE, thread_name_prefix="aside")
         self._watchers: list[Watcher] = []
         self._settle = settle
         settle()
@@ -98,7 +101,8 @@ class Service:
         self.shadow.close()
         for watcher in self._watchers:
             watcher.close()
-        self._pool.shutdown(cancel_futures=True)
+        for pool in (self._pool, self._aside):
+            pool.shutdown(cancel_futures=True)
         self.online.close()
         if self.traces:
             self.traces.close()
@@ -117,13 +121,14 @@ class Service:
             self._settle()
 
     async def aside(self, do: Callable[[], Found]) -> Found:
-        """Do something in a thread of the engine, while others are answered."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, do)
+        """Do something that is no list in a thread of its own: lists need not wait for it."""
+        return await asyncio.get_running_loop().run_in_executor(self._aside, do)
 
     async def answer(self, ask: Callable[[], Answer], n: int) -> Answer:
         """Ask the engine, and count what it answers."""
         with self._stage("engine"):
-            answer = await self.aside(self.traces.carried(ask) if self.traces else ask)
+            ask = self.traces.carried(ask) if self.traces else ask
+            answer = await asyncio.get_running_loop().run_in_executor(self._pool, ask)
         self.metrics.answered(answer, n)
         return answer
 

@@ -244,7 +244,13 @@ class ServingSettings(Section):
     host: str = Field("127.0.0.1", description="address to listen on; beyond loopback needs a key")
     port: int = Field(8000, ge=0, le=65_535, description="to listen on; 0: any that is free")
     workers: int = Field(1, ge=1, le=64, description="processes that answer")
-    threads: int = Field(2, ge=1, le=64, description="of each worker, for the engine")
+    threads: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="of each worker, for lists; 2 or more pay where the online "
+        "store is asked over a network",
+    )
     events: str = Field("data/events.sqlite", description="the event log; as in its source")
     keys: str = Field("data/keys.json", description="API keys, hashed: `recomart keys create`")
     reload_s: float = Field(2.0, gt=0, description="how often to look for a new champion")

@@ -4,15 +4,16 @@ import os
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from threading import Event
 
 import httpx
 import pytest
 
 from recomart.errors import SettingsError
+from recomart.serving.listening import listen
 from recomart.serving.parting import turning_away
-from recomart.serving.running import configured, listen
+from recomart.serving.running import configured
 from recomart.settings import ServingSettings
 from tests.serving.door.conftest import opened, problem
 
@@ -76,6 +77,29 @@ def test_a_slow_list_does_not_lock_the_door_for_ever(limited):
         statuses = [door.http.get("/popular").status_code for _ in range(8)]
 
         assert statuses == [200] * 8
+
+
+def test_while_a_list_is_made_health_and_metrics_are_told(limited):
+    with limited(threads=1) as door, ThreadPoolExecutor(1) as pool:
+        go_on = held(door)
+        busy = pool.submit(httpx.get, f"{door.url}/popular", timeout=20)
+
+        assert door.http.get("/health").status_code == 200
+        assert door.http.get("/metrics").status_code == 200
+        assert not busy.done()
+        go_on.set()
+        assert busy.result().status_code == 200
+
+
+def test_workers_that_look_in_turn_share_who_comes():
+    with listen("127.0.0.1", 0) as listener, ExitStack() as stack:
+        listener.setblocking(False)
+        for _ in range(2):
+            stack.enter_context(socket.create_connection(listener.getsockname()))
+        first, _ = listener.accept()
+        with first, pytest.raises(BlockingIOError):  # now it is the turn of another
+            listener.accept()
+        listener.accept()[0].close()
 
 
 def test_a_worker_that_is_full_still_says_that_it_lives(limited):

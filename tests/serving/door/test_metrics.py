@@ -17,8 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from recomart.errors import UnavailableError
 from recomart.serving.access import JsonLines
+from recomart.serving.listening import listen
 from recomart.serving.request_metrics import FOLDER, Metrics
-from recomart.serving.running import listen
 from tests.servers import free_port
 from tests.serving.door.conftest import opened, problem
 from tests.serving.door.workers import workers_of
