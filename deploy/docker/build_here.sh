@@ -101,8 +101,8 @@ if [[ $lock == serve ]]; then
 fi
 
 say "the first run, then the same again"
-run recomart-first-run | tail -n 12
-run recomart-first-run | tail -n 3
+run env KEY_FILE=/keys/prometheus recomart-first-run | tail -n 12
+run env KEY_FILE=/keys/prometheus recomart-first-run | tail -n 3
 ls -l "$store/keys"
 
 say "the service, as the Dockerfile starts it, and its health check"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # What has to be there before the service can start: settings, a published model, an API key.
-# Run again it changes nothing that is done. Writes to /shop, and the key for Prometheus to /keys.
+# Run again it changes nothing that is done.
 set -eu
 umask 077
 
@@ -12,10 +12,11 @@ if [ ! -f recomart.yaml ]; then
 fi
 recomart run
 
-if [ ! -s /keys/prometheus ]; then
-    # Prometheus runs as another user; nobody but these two containers sees the volume.
-    recomart --json keys create --scope read --name prometheus \
-        | python -c 'import json, sys; print(json.load(sys.stdin)["key"], end="")' >/keys/partial
-    chmod 0644 /keys/partial
-    mv /keys/partial /keys/prometheus
+# The service listens beyond this container, so it wants a key. Told once, and into this file alone.
+key=${KEY_FILE:-/shop/first-key}
+if [ ! -s "$key" ]; then
+    recomart --json keys create --scope read --name "$(basename "$key")" \
+        | python -c 'import json, sys; print(json.load(sys.stdin)["key"], end="")' >"$key.partial"
+    chmod "${KEY_MODE:-0600}" "$key.partial"
+    mv "$key.partial" "$key"
 fi
