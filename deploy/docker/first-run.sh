@@ -4,6 +4,9 @@
 set -eu
 umask 077
 
+if [ -f "${SETTINGS_FILE:-}" ]; then
+    cp "$SETTINGS_FILE" recomart.yaml
+fi
 if [ ! -f recomart.yaml ]; then
     echo "There is no /shop/recomart.yaml: making up a shop to look at."
     recomart demo --folder .
