@@ -15,7 +15,6 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -183,14 +182,15 @@ def workflows(root: Path) -> None:
 
 
 def prometheus(root: Path) -> None:
-    """Configuration and rules, by Prometheus' own tool."""
+    """Configuration and rules, and the tests of rules, by Prometheus' own tool."""
     program = installed("promtool")
     place = root / "deploy/prometheus"
     if not place.is_dir():
         raise NotRunError("there is no deploy/prometheus")
     call(program, "check", "config", "--syntax-only", place / "prometheus.yml", cwd=place)
-    rules = sorted(chain(place.glob("rules/*.yml"), place.glob("rules/*.yaml")))
-    call(program, "check", "rules", *rules, cwd=place)
+    call(program, "check", "rules", *sorted(place.glob("rules/*.yml")), cwd=place)
+    for tests in sorted(place.glob("tests/*.yml")):
+        call(program, "test", "rules", tests, cwd=place)
 
 
 CHECKS: dict[str, Callable[[Path], None]] = {
