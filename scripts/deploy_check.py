@@ -150,13 +150,15 @@ def plugins() -> Iterator[Path]:
 
 
 def terraform(root: Path) -> None:
-    """Format, and validity against the provider's schema, if the provider is to be had."""
+    """Format, and what it would make, after the provider's schema, if the provider is to be had."""
     program = installed("terraform")
-    call(program, "fmt", "-check", "-diff", "-no-color", cwd=root / "deploy/terraform")
+    module = root / "deploy/terraform"
+    call(program, "fmt", "-check", "-recursive", "-diff", "-no-color", cwd=module)
     env = {"TF_CLI_CONFIG_FILE": os.devnull, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
     found = next(plugins(), None)
     with TemporaryDirectory() as folder:
-        place = Path(shutil.copytree(root / "deploy/terraform", Path(folder) / "module"))
+        left_out = shutil.ignore_patterns(".terraform*", "*.tfstate*")
+        place = Path(shutil.copytree(module, Path(folder) / "module", ignore=left_out))
         options = ["-backend=false", "-input=false", "-no-color"]
         options += [f"-plugin-dir={found}"] if found else []
         try:
@@ -165,7 +167,7 @@ def terraform(root: Path) -> None:
             if found:
                 raise
             raise NotRunError(f"the provider is not to be had: {str(error)[-200:]}") from None
-        call(program, "validate", "-no-color", cwd=place, env=env)
+        call(program, "test", "-no-color", cwd=place, env=env)
 
 
 def workflows(root: Path) -> None:

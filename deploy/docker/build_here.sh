@@ -78,6 +78,16 @@ run() {
     ' inside "$store" "$@"
 }
 
+ask_of() { # ROOT CHECK COMMAND…: run it, ask it, end it
+    run "$1" sh -uc '
+        check=$1; shift
+        "$@" >/tmp/service.log 2>&1 &
+        python - "$check" "$KEY_FILE" || { cat /tmp/service.log; exit 1; }
+        kill $!
+        wait $! || echo "ended with $?, told to end"
+    ' service "${@:2}" <deploy/docker/ask.py
+}
+
 main() {
     local work serve check began
     trap finish EXIT
@@ -108,13 +118,11 @@ main() {
     ls -l "$store/keys"
 
     say "the service, as the Dockerfile starts it"
-    check=$("${tool[@]}" inspect --type image --format '{{json .Docker.Config.Healthcheck.Test}}' \
-        localhost/recomart:serve)
-    run "$serve" sh -euc '
-        recomart serve --host 0.0.0.0 --port 8000 &
-        python - "$1" "$KEY_FILE"
-        kill $! && wait $!
-    ' service "$check" <deploy/docker/ask.py
+    check=$("${tool[@]}" inspect --type image localhost/recomart:serve | python3 -c \
+        'import json, sys; print(json.dumps(json.load(sys.stdin)["Docker"]["config"]["Healthcheck"]["Test"]))')
+    ask_of "$serve" "$check" recomart serve --host 0.0.0.0 --port 8000
+    say "service and schedule in one container, as render.yaml starts them"
+    ask_of "$work" "$check" recomart-together
     say "all of that works"
 }
 
