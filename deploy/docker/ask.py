@@ -36,12 +36,13 @@ def ask(path: str, key: str = "", body: object = None) -> tuple[int, str]:
 
 def main(check: str, key_file: str) -> None:
     """Wait until it is ready; ask, and print what it said."""
-    began, key = time.monotonic(), Path(key_file).read_text(encoding="utf-8")
+    began = time.monotonic()
     while ask("/health/ready")[0] != 200:
         if time.monotonic() - began > PATIENCE_S:
             sys.exit(f"The service was not ready within {PATIENCE_S} s.")
         time.sleep(0.2)
     print(f"ready after {time.monotonic() - began:.1f} s")
+    key = Path(key_file).read_text(encoding="utf-8")
     subprocess.run(json.loads(check)[1:], check=True)
     print("the health check of the image passes")
     statuses = {
@@ -54,7 +55,7 @@ def main(check: str, key_file: str) -> None:
     if list(statuses.values()) != [401, 200, 200, 200]:
         sys.exit("Not all of that is as it should be.")
     listed = json.loads(ask("/recommendations", key, {"user_id": "u0030", "n_items": 3})[1])
-    print("u0030:", [line["item_id"] for line in listed["recommendations"]])
+    print("u0030:", [line["item_id"] for line in listed["items"]])
 
 
 if __name__ == "__main__":
