@@ -17,6 +17,7 @@ import pytest
 from recomart.sources.catalogue_server import serve_catalogue
 from recomart.sources.generator import ShopSpec, generate_shop
 from scripts.reference import DOCS, RUN
+from tests.preloaded import REAL, command_line
 from tests.servers import find, free_port
 from tests.shared import made_once
 from tests.small_shop import make_shop
@@ -27,7 +28,6 @@ COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.*)$", re.MULTILINE)
 STAYS = re.compile(r"^recomart .*?\b(serve|dashboard)$")
 """A command that stays in the foreground; its port is that of the pages, or one that is free."""
 PORTS = {"serve": ("8000", "SERVING"), "dashboard": ("8501", "DASHBOARD")}
-PROGRAMS = {"python": "", "recomart": "-c 'from recomart.cli import main; main()'"}
 PATIENCE_S = 100
 SMALL = {
     "RECOMART_TRACKING__IS_ON": "false",
@@ -74,6 +74,7 @@ def typed(command, ports):
         return shown + command
     name = stays[1]
     log, port = f"{name}.log", f"RECOMART_{PORTS[name][1]}__PORT={ports[name]}"
+    command = command.replace("recomart", REAL, 1)  # a process that can be ended
     return f"{shown}{port} {command} > {log} 2>&1 &\nlistens {log}"
 
 
@@ -82,18 +83,21 @@ def small_shop(tmp_path_factory):
     return made_once(tmp_path_factory, "served", make_shop)
 
 
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory):
+    """A folder with `recomart`, and `python` for what comes by its input."""
+    folder = tmp_path_factory.mktemp("bin")
+    with command_line(folder) as recomart:
+        (folder / "python").symlink_to(recomart)
+        yield folder
+
+
 @pytest.fixture
-def terminal(tmp_path):
+def terminal(programs, tmp_path):
     """An environment in which RecoMart is installed and shops are small."""
-    programs = tmp_path / ".bin"
-    programs.mkdir()
-    for name, words in PROGRAMS.items():
-        text = f'#!/bin/sh\nexec {sys.executable} {words} "$@"\n'
-        (programs / name).write_text(text, encoding="utf-8")
-        (programs / name).chmod(0o755)
     found = f"{programs}{os.pathsep}{os.environ['PATH']}"
     path = os.pathsep.join(filter(None, sys.path))
-    return {"PATH": found, "HOME": str(tmp_path), "PYTHONPATH": path, "CI": "1", **SMALL}
+    return {"PATH": found, "HOME": str(tmp_path), "PYTHONPATH": path, **SMALL}
 
 
 @pytest.fixture
