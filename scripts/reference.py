@@ -204,10 +204,7 @@ def _options(command: click.Command) -> str:
     )
     return _table(
         ("option", "takes", "default", "meaning"),
-        [
-            (names, _taken(param), _said_default(param), param.help or "")
-            for names, param in told
-        ],
+        [(names, _taken(param), _said_default(param), param.help or "") for names, param in told],
     )
 
 
@@ -264,7 +261,7 @@ def _door(method: str, path: str, operation: dict[str, Any]) -> Iterator[str]:
     yield f"Gives {_content(operation['responses']['200'])}; or a problem: " + ", ".join(
         f"{status} {said['description'].lower()}"
         for status, said in sorted(operation["responses"].items())
-        if status not in ("200", "422") or "description" in said and status != "200"
+        if status != "200"
     )
 
 
@@ -348,7 +345,9 @@ def metrics_page() -> str:
 
 
 def _doc(described: object) -> Iterator[str]:
-    yield from (block.replace("\n", " ") for block in (inspect.getdoc(described) or "").split("\n\n"))
+    yield from (
+        block.replace("\n", " ") for block in (inspect.getdoc(described) or "").split("\n\n")
+    )
 
 
 def _metric(one: MetricWrapperBase) -> tuple[str, str, str, str]:

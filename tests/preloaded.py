@@ -5,7 +5,7 @@ once. What is run is the same `main`, in a process of its own, with the caller's
 and folder. Only on Linux, where forking after imports is safe; elsewhere a call is a call.
 
     python tests/preloaded.py SOCKET            the process
-    python tests/preloaded.py SOCKET WORDS…     a call of `recomart WORDS…`; `-`: Python from its input
+    python tests/preloaded.py SOCKET WORDS…     a call; with `-`, of Python from its input
 """
 
 import json
@@ -39,7 +39,9 @@ def command_line(folder):
     program.chmod(0o755)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, __file__, place]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=environment) as process:
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=environment
+    ) as process:
         assert process.stdout.readline(), "it ended before it listened"
         try:
             yield program
@@ -48,7 +50,7 @@ def command_line(folder):
 
 
 def call(place, words):
-    """Have the words run by a fork that has our files, folder and environment; return its status."""
+    """Have a fork with our files, folder and environment run the words; return its status."""
     with socket.socket(socket.AF_UNIX) as line:
         line.connect(place)
         told = json.dumps([words, str(Path.cwd()), dict(os.environ)]).encode()
@@ -64,7 +66,7 @@ def serve(place):
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(place)
         door.listen()
-        print("listening", flush=True)
+        print("listening", flush=True)  # noqa: T201 - whoever started us waits for it
         while True:
             line, _ = door.accept()
             with line:
@@ -99,12 +101,12 @@ def _become(files, words, folder, environment):
     status = 0
     try:
         if words == ["-"]:
-            exec(compile(sys.stdin.read(), "example", "exec"), {})
+            exec(compile(sys.stdin.read(), "example", "exec"), {})  # noqa: S102 - our own examples
         else:
             main()
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - as the interpreter does
         sys.excepthook(*sys.exc_info())
         status = 1
     with suppress(OSError, ValueError):
