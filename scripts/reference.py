@@ -8,6 +8,7 @@ script would write.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import typing
@@ -85,10 +86,11 @@ def settings_page() -> str:
 
 
 def errors_page() -> str:
-    """Describe every error: code, exit status, meaning."""
+    """Describe every error: code, exit status, meaning; causes and remedies."""
+    told = told_by_errors()
     rows = [
         (f"`{kind.code}`", f"`{kind.__name__}`", str(kind.exit_status), _first_line(kind))
-        for kind in sorted(_errors(errors.RecomartError), key=lambda kind: kind.code)
+        for kind in _by_code()
     ]
     return _page(
         "Errors",
@@ -99,7 +101,59 @@ def errors_page() -> str:
         "Status 0 means done, and 2 is also what a mistyped command or option ends with. Code "
         "that catches `RecomartError` catches them all; `cause`, `remedy` and `code` are its "
         "attributes.",
+        "## Causes and remedies",
+        "As they stand in the code, without what a case puts where the dots are.",
+        *(block for kind in _by_code() for block in _causes(kind, told)),
     )
+
+
+def _by_code() -> list[type[errors.RecomartError]]:
+    return sorted(_errors(errors.RecomartError), key=lambda kind: kind.code)
+
+
+def _causes(
+    kind: type[errors.RecomartError], told: dict[str, set[tuple[str, str]]]
+) -> Iterator[str]:
+    """Yield what an error says, if it says it in words of its own."""
+    if kind.__name__ in told:
+        yield f"### `{kind.code}` {kind.__name__}"
+        yield _table(("cause", "remedy"), sorted(told[kind.__name__]))
+
+
+def told_by_errors() -> dict[str, set[tuple[str, str]]]:
+    """Return causes and remedies by the class of error, read off the calls that make them."""
+    found: dict[str, set[tuple[str, str]]] = {}
+    known = {kind.__name__ for kind in _errors(errors.RecomartError)}
+    for path in sorted((DOCS.parent / "src").rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        inner = {
+            id(call): one.name
+            for one in tree.body
+            if isinstance(one, ast.ClassDef)
+            for call in ast.walk(one)
+        }
+        for call in ast.walk(tree):
+            if not isinstance(call, ast.Call):
+                continue
+            name = ast.unparse(call.func).rpartition(".")[2]
+            name = inner.get(id(call), "") if name in ("__init__", "cls") else name
+            remedy = next((_said(word.value) for word in call.keywords if word.arg == "remedy"), "")
+            causes = [_said(one) for one in call.args if _said(one)]
+            if name in known and causes and remedy:
+                found.setdefault(name, set()).add((causes[0], remedy))
+    return found
+
+
+def _said(node: ast.expr) -> str:
+    """Return the words of a text, with dots for what is filled in; nothing for what is no text."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return " ".join(node.value.split())
+    if isinstance(node, ast.JoinedStr):
+        parts = (str(p.value) if isinstance(p, ast.Constant) else "…" for p in node.values)
+        return " ".join("".join(parts).split()) if node.values[1:] else ""
+    if isinstance(node, ast.IfExp):
+        return " / ".join(filter(None, (_said(node.body), _said(node.orelse))))
+    return ""
 
 
 def data_sets_page() -> str:

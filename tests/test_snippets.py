@@ -17,10 +17,9 @@ import pytest
 from recomart.sources.catalogue_server import serve_catalogue
 from recomart.sources.generator import ShopSpec, generate_shop
 from scripts.reference import DOCS, RUN
+from tests.demonstration import N_USERS
 from tests.preloaded import REAL, command_line
 from tests.servers import find, free_port
-from tests.shared import made_once
-from tests.small_shop import make_shop
 
 PAGES = [page for kind in RUN for page in sorted((DOCS / kind).glob("*.md"))]
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"]*)")?\n(.*?)^```$', re.DOTALL | re.MULTILINE)
@@ -29,9 +28,8 @@ STAYS = re.compile(r"^recomart .*?\b(serve|dashboard)$")
 """A command that stays in the foreground; its port is that of the pages, or one that is free."""
 PORTS = {"serve": ("8000", "SERVING"), "dashboard": ("8501", "DASHBOARD")}
 PATIENCE_S = 100
+QUIET = {"RECOMART_TRACKING__IS_ON": "false", "RECOMART_ENGINE__THREADS": "2"}
 SMALL = {
-    "RECOMART_TRACKING__IS_ON": "false",
-    "RECOMART_ENGINE__THREADS": "2",
     "RECOMART_MODELS__TRAIN": "[popularity, trending, cooccurrence]",
     "RECOMART_RANKING__RETRIEVERS": "[popularity, cooccurrence]",
     "RECOMART_RANKING__TREES": "5",
@@ -78,11 +76,6 @@ def typed(command, ports):
     return f"{shown}{port} {command} > {log} 2>&1 &\nlistens {log}"
 
 
-@pytest.fixture(scope="session")
-def small_shop(tmp_path_factory):
-    return made_once(tmp_path_factory, "served", make_shop)
-
-
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory):
     """A folder with `recomart`, and `python` for what comes by its input."""
@@ -93,50 +86,68 @@ def programs(tmp_path_factory):
 
 
 @pytest.fixture
-def terminal(programs, tmp_path):
-    """An environment in which RecoMart is installed and shops are small."""
+def terminal(page, programs, tmp_path):
+    """An environment in which RecoMart is installed; models are few where the page makes them."""
     found = f"{programs}{os.pathsep}{os.environ['PATH']}"
     path = os.pathsep.join(filter(None, sys.path))
-    return {"PATH": found, "HOME": str(tmp_path), "PYTHONPATH": path, **SMALL}
+    small = {} if "recomart demo" in page.read_text(encoding="utf-8") else SMALL
+    return {"PATH": found, "HOME": str(tmp_path), "PYTHONPATH": path, **QUIET, **small}
 
 
 @pytest.fixture
-def places(request, small_shop, terminal, tmp_path):
-    """Return what a page takes for granted: a shop, files, and servers at made-up addresses."""
-    page = request.getfixturevalue("page")
+def shop(page, request, tmp_path):
+    """What a page takes for granted: a shop that ran, or files; returns whom it speaks of."""
     text = page.read_text(encoding="utf-8")
-    found = {"recomart demo\n": "recomart demo --users 60\n", "u0023": "u23"}
-    if page.parent.name == "how-to" and "recomart init" not in text:
-        shutil.copytree(small_shop, tmp_path / "my-shop")
-    if "rr-data" in text:
+    if "recomart demo" in text:  # it ran before, which the page cannot tell
+        shutil.copytree(request.getfixturevalue("demonstration") / "demo", tmp_path / "demo")
+        return {"recomart demo\n": f"recomart demo --users {N_USERS}\n", "u0023": "u023"}
+    if "recomart init rocket" in text:
         spec = ShopSpec(layout="retailrocket", n_users=80, n_items=40, n_events=2_000, days=40)
         generate_shop(tmp_path / "rr-data", spec)
+    elif "my-shop" in text and "recomart init" not in text:
+        shutil.copytree(request.getfixturevalue("small_shop"), tmp_path / "my-shop")
+    return {"u0023": "u23"}
+
+
+@pytest.fixture
+def catalogue(shop, tmp_path):
+    """The server of the shop's catalogue, where it has one."""
+    [*there] = tmp_path.glob("my-shop/shop/products.json")
+    if not there:
+        yield {}
+        return
+    with serve_catalogue(json.loads(there[0].read_text(encoding="utf-8"))) as server:
+        settings = tmp_path / "my-shop" / "recomart.yaml"
+        told = re.sub("url: .*}", f"url: {server.url}}}", settings.read_text(encoding="utf-8"))
+        settings.write_text(told, encoding="utf-8")
+        yield {"https://shop.example/products": server.url}
+
+
+@pytest.fixture
+def servers(page, request, terminal, tmp_path):
+    """Servers at the addresses that a page makes up."""
+    text = page.read_text(encoding="utf-8")
     if "db.example" in text:
         find("psql")
         url = request.getfixturevalue("postgres_url")
-        found["postgresql://shop:secret@db.example:5432/shop"] = url
+        return {"postgresql://shop:secret@db.example:5432/shop": url}
     if "cache.example" in text:
-        found["redis://:secret@cache.example:6379/0"] = request.getfixturevalue("redis_url")
-    if "s3://my-bucket" in text:
+        return {"redis://:secret@cache.example:6379/0": request.getfixturevalue("redis_url")}
+    if "s3://my-bucket/my-shop" in text:
         from tests.s3 import environment, fresh_url
 
         terminal.update(environment(request.getfixturevalue("s3_running"), tmp_path))
-        found["s3://my-bucket/my-shop"] = fresh_url()
-    if "https://shop.example" in text:
-        products = json.loads((small_shop / "shop/products.json").read_text(encoding="utf-8"))
-        with serve_catalogue(products) as server:
-            yield found | {"https://shop.example/products": server.url}
-        return
-    yield found
+        return {"s3://my-bucket/my-shop": fresh_url()}
+    return {}
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the pages are typed into a shell of Unix")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}/{page.stem}")
-def test_a_page_can_be_followed(page, places, terminal, tmp_path):
+def test_a_page_can_be_followed(page, shop, catalogue, servers, terminal, tmp_path):
     ports = {name: free_port() for name in PORTS}
-    places |= {f"127.0.0.1:{PORTS[name][0]}": f"127.0.0.1:{port}" for name, port in ports.items()}
+    doors = {f"127.0.0.1:{PORTS[name][0]}": f"127.0.0.1:{port}" for name, port in ports.items()}
     script = script_of(page, ports)
-    for made_up, real in places.items():
+    for made_up, real in {**shop, **catalogue, **servers, **doors}.items():
         script = script.replace(made_up, real)
 
     done = subprocess.run(

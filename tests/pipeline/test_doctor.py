@@ -15,19 +15,12 @@ from recomart.cli import recomart
 from recomart.pipeline.doctor import checks, examine
 from recomart.settings import load_settings
 from tests.servers import free_port
-from tests.shared import made_once
-from tests.small_shop import make_shop
-
-
-@pytest.fixture(scope="session")
-def whole(tmp_path_factory):
-    return made_once(tmp_path_factory, "served", make_shop)
 
 
 @pytest.fixture
-def shop(whole, tmp_path):
+def shop(small_shop, tmp_path):
     """A copy that may be spoilt."""
-    return shutil.copytree(whole, tmp_path / "shop")
+    return shutil.copytree(small_shop, tmp_path / "shop")
 
 
 def found_in(folder, patience_s=4, verify=False, **flags):

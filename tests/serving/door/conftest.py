@@ -17,8 +17,6 @@ from recomart.serving.app import create_app
 from recomart.serving.running import configured, listen
 from recomart.serving.service import Service
 from recomart.settings import load_settings
-from tests.shared import made_once
-from tests.small_shop import make_shop
 
 
 @dataclass
@@ -48,15 +46,10 @@ class Door:
         return found
 
 
-@pytest.fixture(scope="session")
-def trained(tmp_path_factory):
-    return made_once(tmp_path_factory, "served", make_shop)
-
-
 @pytest.fixture
-def shop(trained, tmp_path):
+def shop(small_shop, tmp_path):
     """A copy of the trained shop that may be spoilt."""
-    return shutil.copytree(trained, tmp_path / "copy")
+    return shutil.copytree(small_shop, tmp_path / "copy")
 
 
 @contextmanager
@@ -83,17 +76,17 @@ def opened(folder, more=None, **serving):
 
 
 @pytest.fixture(scope="session")
-def door(trained, tmp_path_factory):
+def door(small_shop, tmp_path_factory):
     """A server that all tests share which spoil nothing."""
-    folder = shutil.copytree(trained, tmp_path_factory.mktemp("shared") / "copy")
+    folder = shutil.copytree(small_shop, tmp_path_factory.mktemp("shared") / "copy")
     with opened(folder) as shared:
         yield shared
 
 
 @pytest.fixture(scope="session")
-def ranked(trained, tmp_path_factory, pandas_allowed):
+def ranked(small_shop, tmp_path_factory, pandas_allowed):
     """A shop whose champion is the cascade, with a ranker."""
-    folder = shutil.copytree(trained, tmp_path_factory.mktemp("ranked") / "shop")
+    folder = shutil.copytree(small_shop, tmp_path_factory.mktemp("ranked") / "shop")
     loaded = load_settings(folder, environment={}, flags={("models", "serve"): "cascade"})
     run(loaded, ["train_ranker"], force=True)  # with CatBoost, now that pandas may be there
     run(loaded, ["evaluate", "publish"])
