@@ -46,10 +46,15 @@ class Door:
         return found
 
 
+@pytest.fixture(scope="session")
+def trained(small_shop):
+    return small_shop
+
+
 @pytest.fixture
-def shop(small_shop, tmp_path):
+def shop(trained, tmp_path):
     """A copy of the trained shop that may be spoilt."""
-    return shutil.copytree(small_shop, tmp_path / "copy")
+    return shutil.copytree(trained, tmp_path / "copy")
 
 
 @contextmanager
@@ -76,17 +81,17 @@ def opened(folder, more=None, **serving):
 
 
 @pytest.fixture(scope="session")
-def door(small_shop, tmp_path_factory):
+def door(trained, tmp_path_factory):
     """A server that all tests share which spoil nothing."""
-    folder = shutil.copytree(small_shop, tmp_path_factory.mktemp("shared") / "copy")
+    folder = shutil.copytree(trained, tmp_path_factory.mktemp("shared") / "copy")
     with opened(folder) as shared:
         yield shared
 
 
 @pytest.fixture(scope="session")
-def ranked(small_shop, tmp_path_factory, pandas_allowed):
+def ranked(trained, tmp_path_factory, pandas_allowed):
     """A shop whose champion is the cascade, with a ranker."""
-    folder = shutil.copytree(small_shop, tmp_path_factory.mktemp("ranked") / "shop")
+    folder = shutil.copytree(trained, tmp_path_factory.mktemp("ranked") / "shop")
     loaded = load_settings(folder, environment={}, flags={("models", "serve"): "cascade"})
     run(loaded, ["train_ranker"], force=True)  # with CatBoost, now that pandas may be there
     run(loaded, ["evaluate", "publish"])
