@@ -18,7 +18,7 @@ from recomart.sources.catalogue_server import serve_catalogue
 from recomart.sources.generator import ShopSpec, generate_shop
 from scripts.reference import DOCS, RUN
 from tests.demonstration import N_USERS
-from tests.preloaded import REAL, command_line
+from tests.preloaded import REAL
 from tests.servers import find, free_port
 
 PAGES = [page for kind in RUN for page in sorted((DOCS / kind).glob("*.md"))]
@@ -76,18 +76,13 @@ def typed(command, ports):
     return f"{shown}{port} {command} > {log} 2>&1 &\nlistens {log}"
 
 
-@pytest.fixture(scope="module")
-def programs(tmp_path_factory):
-    """A folder with `recomart`, and `python` for what comes by its input."""
-    folder = tmp_path_factory.mktemp("bin")
-    with command_line(folder) as recomart:
-        (folder / "python").symlink_to(recomart)
-        yield folder
-
-
 @pytest.fixture
-def terminal(page, programs, tmp_path):
+def terminal(page, preloaded, tmp_path):
     """An environment in which RecoMart is installed; models are few where the page makes them."""
+    programs = tmp_path / ".bin"
+    programs.mkdir()
+    for name in ("recomart", "python"):  # which takes what comes by its input
+        (programs / name).symlink_to(preloaded)
     found = f"{programs}{os.pathsep}{os.environ['PATH']}"
     path = os.pathsep.join(filter(None, sys.path))
     small = {} if "recomart demo" in page.read_text(encoding="utf-8") else SMALL

@@ -23,13 +23,18 @@ def commands(group=recomart, above=""):
             yield from commands(command, f"{above}{name} ")
 
 
-def call(*arguments, environment=None, check=None):
+COMMAND = []
+"""What `recomart` is here."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def program(preloaded):
+    COMMAND[:] = [str(preloaded)]
+
+
+def call(*arguments, check=None):
     done = subprocess.run(
-        [sys.executable, "-c", "from recomart.cli import main; main()", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
+        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, check=False
     )
     assert "Traceback" not in done.stderr, done.stderr
     if check is not None:
