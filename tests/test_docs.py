@@ -19,6 +19,8 @@ from recomart.features.warehouse.ddl import Table
 from recomart.lake import Draft, Lake, LocalObjects, Making
 from recomart.settings import FeatureSettings, Loaded, Settings
 
+RUN = {"tutorials", "how-to"}
+"""Of these pages all runs, in the order of the page: test_snippets.py."""
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")])
 
@@ -72,7 +74,9 @@ def in_a_folder_with_a_shop(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("in_a_folder_with_a_shop")
-@pytest.mark.parametrize("page", with_blocks("python"))
+@pytest.mark.parametrize(
+    "page", [p for p in with_blocks("python") if not RUN & set(p.id.split("/"))]
+)
 def test_examples_run(page, capsys):
     for block in blocks(page, "python"):
         exec(compile(block, page.name, "exec"), {})  # noqa: S102 - our own examples
