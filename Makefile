@@ -39,8 +39,8 @@ check: $(VENV)/dev.stamp ## Lint, format, types, layers, sizes, dead code
 docs: $(VENV)/dev.stamp ## Build the docs into build/site; a link that leads nowhere is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-docs-open: $(VENV)/dev.stamp ## Show the docs at http://127.0.0.1:8080 while they are written
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8080
+docs-open: $(VENV)/dev.stamp ## Show the docs at http://127.0.0.1:8001 while they are written
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8001
 
 bench: $(VENV)/bench.stamp $(VENV)/dev.stamp ## Measure speed, memory and quality beside peers; writes benchmarks/results
 	$(BIN)/python benchmarks/run.py
