@@ -13,7 +13,7 @@ TORCH := 2.13.0
 PYTHON ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check audit bench bench-models bench-serving chaos-serving airflow airflow-run setup lock clean
+.PHONY: help demo docs docs-open test check audit bench bench-models bench-serving chaos-serving airflow airflow-run setup lock clean
 
 help: ## Say what there is to make
 	@echo "make WORD, where WORD is one of"
@@ -39,6 +39,12 @@ check: $(VENV)/dev.stamp ## Lint, format, types, layers, sizes, dead code, what 
 
 audit: $(VENV)/dev.stamp ## Ask whether a known vulnerability is in what the lock files install; needs a network
 	$(BIN)/python scripts/audit.py
+
+docs: $(VENV)/dev.stamp ## Build the docs into build/site; a link that leads nowhere is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+docs-open: $(VENV)/dev.stamp ## Show the docs at http://127.0.0.1:8001 while they are written
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8001
 
 bench: $(VENV)/bench.stamp $(VENV)/dev.stamp ## Measure speed, memory and quality beside peers; writes benchmarks/results
 	$(BIN)/python benchmarks/run.py

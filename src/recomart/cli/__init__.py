@@ -14,6 +14,7 @@ import click
 
 from recomart import __version__
 from recomart.cli.ask import bundle, recommend, session, similar
+from recomart.cli.completion import NAME, completion
 from recomart.cli.context import Context
 from recomart.cli.data import data
 from recomart.cli.features import features
@@ -39,7 +40,7 @@ __all__ = ["main", "recomart"]
 )
 @click.option("--set", "flags", multiple=True, metavar="KEY=VALUE", help="Override one setting.")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for programs.")
-@click.version_option(__version__, "--version")
+@click.version_option(__version__, "--version", prog_name=NAME)
 @click.pass_context
 def recomart(
     context: click.Context, settings: str | None, flags: tuple[str, ...], as_json: bool
@@ -73,7 +74,7 @@ COMMANDS = (
     lineage,
     data,
     quarantine,
-    config,
+    *(config, completion),
 )
 for command in COMMANDS:
     recomart.add_command(command)
@@ -82,7 +83,7 @@ for command in COMMANDS:
 def main() -> None:
     """Run; say what went wrong in two lines, and exit with its status."""
     try:
-        recomart.main(standalone_mode=False)
+        recomart.main(prog_name=NAME, standalone_mode=False)
     except RecomartError as error:
         click.secho(str(error), err=True, fg="red")
         sys.exit(error.exit_status)
