@@ -1,4 +1,4 @@
-# The four words: demo, test, check, bench. Each does all of its own set-up.
+# The words: demo, test, check, docs, bench. Each does all of its own set-up.
 # Needs make and Python 3.10 or newer; everything else goes into .venv.
 
 SHELL := /bin/sh

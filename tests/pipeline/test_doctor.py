@@ -270,7 +270,6 @@ def test_servers_that_hang_do_not_hold_it_up(shop):
 def test_a_check_that_fails_is_a_finding(shop, monkeypatch):
     def look(_subject):
         raise ZeroDivisionError("oh")
-        yield
 
     monkeypatch.setitem(checks.CHECKS, "odd", look)
     found = found_in(shop)

@@ -64,8 +64,11 @@ def _looked(subject: Subject) -> list[Finding]:
     end = time.monotonic() + subject.patience_s
     found: dict[str, list[Finding]] = {name: [] for name in CHECKS}
 
+    def findings(name: str) -> Iterator[Finding]:
+        yield from CHECKS[name](subject)
+
     def look(name: str) -> None:
-        for finding in guarded(name, CHECKS[name](subject)):
+        for finding in guarded(name, findings(name)):
             found[name].append(finding)
 
     threads = {name: Thread(target=look, args=(name,), daemon=True) for name in CHECKS}
