@@ -40,7 +40,9 @@ class Metrics:
 
     def __init__(self) -> None:
         own = CollectorRegistry()
-        self._own = own
+        self.registry = own
+        self.published = b""
+        """What monitoring published, see `recomart.serving.published_metrics`."""
         self._model: tuple[str, str] | None = None
         self.requests = Counter(
             "recomart_requests", "Requests", ("method", "route", "status"), registry=own
@@ -102,6 +104,18 @@ class Metrics:
             "recomart_model_refused", "A newer model cannot be served",
             registry=own, multiprocess_mode="livemax",
         )  # fmt: skip
+        self.is_lake_away = Gauge(
+            "recomart_lake_away", "It cannot be found out which model should serve",
+            registry=own, multiprocess_mode="livemax",
+        )  # fmt: skip
+        self.view_at = Gauge(
+            "recomart_view_served_at_seconds", "The moment that served features are as of",
+            ("view",), registry=own, multiprocess_mode="livemin",
+        )  # fmt: skip
+        self.stale_views = Gauge(
+            "recomart_stale_views", "Views whose served features are older than they may be",
+            registry=own, multiprocess_mode="livemax",
+        )  # fmt: skip
         self.model = Gauge(
             "recomart_model_info", "The model that serves",
             ("model", "version"), registry=own, multiprocess_mode="livemax",
@@ -150,11 +164,11 @@ class Metrics:
         """Return all of it in Prometheus' text format, of all workers."""
         folder = os.environ.get(FOLDER)
         if not folder:
-            return generate_latest(self._own)
+            return generate_latest(self.registry) + self.published
         bury_dead(Path(folder))
         shared = CollectorRegistry()
         MultiProcessCollector(shared, folder)  # type: ignore[no-untyped-call]
-        return generate_latest(shared)
+        return generate_latest(shared) + self.published
 
 
 def bury_dead(folder: Path) -> None:
