@@ -101,10 +101,8 @@ def _answered(lines: Table, named: Table) -> Table:
         named.occurred_us >= lines.shown_us - SLACK_US,
     ]
     joined = lines.left_join(named, within)
-    did = {
-        name: joined.event_type.isin(kinds).fill_null(value=False).any()
-        for name, kinds in DID.items()
-    }
+    is_met = joined.event_type.notnull()
+    did = {name: (is_met & joined.event_type.isin(kinds)).any() for name, kinds in DID.items()}
     keys = ("recommendation_id", "item_id", "model", "source", "shown_us")
     return joined.group_by(*keys).aggregate(**did, n_events=joined.event_type.count())
 
