@@ -131,7 +131,7 @@ def test_the_newest_version_lets_go_of_what_is_old(workers, drained):
     assert names(drained(NOW_US + 91 * DAY_US)) == ["r2"]
 
 
-def test_a_file_that_cannot_be_read_holds_nothing_up(drained, tmp_path, caplog):
+def test_a_file_that_cannot_be_read_holds_nothing_up(drained, tmp_path):
     path = tmp_path / "data" / "events-workers.sqlite"
     path.parent.mkdir()
     with closing(sqlite3.connect(path)) as con:

@@ -35,6 +35,7 @@ CREATE INDEX exposures_who ON exposures (who);
 COLUMNS = "recommendation_id, who, at_us, model, version, lines"
 READ = f"SELECT seq, {COLUMNS} FROM exposures WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"  # noqa: S608 - ours
 ADD = f"INSERT INTO exposures ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - ours
+OF = f"SELECT {COLUMNS} FROM exposures WHERE who = ? ORDER BY seq"  # noqa: S608 - ours
 TRIM = "DELETE FROM exposures WHERE seq <= (SELECT max(seq) FROM exposures) - ?"
 DROP = "DELETE FROM exposures WHERE who = ? AND at_us <= ?"
 PATIENCE_S = 5.0
@@ -63,6 +64,11 @@ def add(con: sqlite3.Connection, exposures: Sequence[Exposure], most: int) -> No
     """Write exposures within a transaction of the caller; the oldest beyond `most` go."""
     con.executemany(ADD, exposures)
     con.execute(TRIM, (most,))
+
+
+def of(con: sqlite3.Connection, who: str) -> list[Exposure]:
+    """Return what was shown to somebody, the oldest first."""
+    return [Exposure._make(row) for row in con.execute(OF, (who,))]
 
 
 class ExposureFile:

@@ -35,7 +35,7 @@ TURN_S = 0.02
 """How often a worker writes its answers, and looks whom to forget."""
 MOST_AT_ONCE = 1_024
 """Answers of one turn."""
-MOST_SHOWN = 20_000
+MOST_SHOWN = 5_000
 """Shown lists that wait in memory while the file cannot be used."""
 AGAIN_S = 2.0
 """How long after a failure to try the file again."""
@@ -104,13 +104,19 @@ class Journal:
         )
 
     def of(self, who: str) -> list[dict[str, Any]]:
-        """Return the answers to somebody that are kept, the oldest first."""
+        """Return the answers to somebody that are kept, the oldest first, then what was shown.
+
+        Of a list that is kept only to be drained there is `recommendation_id`, `at_us`, `items`.
+        """
         found = [from_json(body) for body in self._with_file(lambda file: file.of(who))]
+        shown = [_shown(one) for one in self._with_file(lambda file: file.shown_to(who))]
         with self._lock:
             waiting = [kept for kept in self._waiting.values() if kept.asked.who == who]
         known = {one["recommendation_id"] for one in found}
         mine = [kept for kept in waiting if kept.answer.recommendation_id not in known]
-        return [*found, *map(record, mine)]
+        told = [*found, *map(record, mine)]
+        known = {one["recommendation_id"] for one in told}
+        return [*told, *(one for one in shown if one["recommendation_id"] not in known)]
 
     def forget(self, names: Collection[str], at_us: int) -> int:
         """Forget all answers to some until a moment, and let every worker forget them.
@@ -219,6 +225,15 @@ class Journal:
 def _stored(kept: Kept) -> Stored:
     body = to_json(record(kept), inf_nan_mode="null")
     return Stored(kept.answer.recommendation_id, kept.asked.who, kept.at_us, body)
+
+
+def _shown(exposure: Exposure) -> dict[str, Any]:
+    items = [{"item_id": line[0]} for line in from_json(exposure.lines)]
+    return {
+        "recommendation_id": exposure.recommendation_id,
+        "at_us": exposure.at_us,
+        "items": items,
+    }
 
 
 def _exposure(who: str, at_us: int, answer: Answer) -> Exposure:

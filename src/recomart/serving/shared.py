@@ -115,6 +115,11 @@ class SharedFile:
         with self._trouble(), self._con:
             shown.add(self._con, exposures, most)
 
+    def shown_to(self, who: str) -> list[Exposure]:
+        """Return the lists that were shown to somebody and wait to be drained, the oldest first."""
+        with self._trouble():
+            return shown.of(self._con, who)
+
     def get(self, recommendation_id: str) -> bytes | None:
         """Return an answer, None for one that is not kept."""
         query = "SELECT body FROM answers WHERE recommendation_id = ?"
