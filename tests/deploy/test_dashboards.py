@@ -79,10 +79,10 @@ def test_uids_are_unique():
 def prometheus(folder, target):
     """Run our configuration, with its rules, a hundred times as fast, against one service."""
     told = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
-    told["global"] = {"scrape_interval": "200ms", "evaluation_interval": "200ms"}
+    told["global"] = {"scrape_interval": "400ms", "evaluation_interval": "400ms"}
     told["rule_files"] = [str(DEPLOY / "prometheus" / "rules" / "*.yml")]
     [job] = told["scrape_configs"]
-    job.update(scrape_timeout="200ms", static_configs=[{"targets": [target]}])
+    job.update(scrape_timeout="400ms", static_configs=[{"targets": [target]}])
     del job["authorization"]  # this one has no keys
     (folder / "prometheus.yml").write_text(yaml.safe_dump(told), encoding="utf-8")
     port = free_port()
@@ -127,7 +127,8 @@ def watched(tmp_path_factory):
         target = door.url.removeprefix("http://")
         with prometheus(tmp_path_factory.mktemp("prometheus"), target) as http:
             door.until(lambda: "recomart_monitored_at" in door.http.get("/metrics").text)
-            for _ in range(8):
+            door.until(lambda: answered(http, "up == 1"))
+            for _ in range(10):
                 load(door.http, 10, rng)
                 time.sleep(0.4)
             yield found, folder, http

@@ -11,6 +11,7 @@ from tests.deploy.names import DEPLOY, metrics_in, metrics_of_ours, panels
 from tests.servers import find
 
 PROMETHEUS = DEPLOY / "prometheus"
+TESTS = sorted((PROMETHEUS / "tests").glob("*.yml"))
 GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "monitoring.md"
 
 
@@ -41,18 +42,18 @@ def test_promtool_takes_the_configuration_and_its_rules():
 
 
 def test_each_alert_fires_on_what_it_is_for_and_is_silent_otherwise():
-    found = promtool("test", "rules", "tests/alerts.yml")
+    found = promtool("test", "rules", *TESTS)
 
     assert found.returncode == 0, found.stdout + found.stderr
 
 
 def test_each_alert_has_such_a_test():
-    told = yaml.safe_load((PROMETHEUS / "tests" / "alerts.yml").read_text(encoding="utf-8"))
-    fires, silent = set(), set()
-    for test in told["tests"]:
-        for case in test["alert_rule_test"]:
+    fires, silent, healthy = set(), set(), set()
+    for path in TESTS:
+        tests = yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]
+        healthy |= {case["alertname"] for case in tests[0]["alert_rule_test"]}
+        for case in (case for test in tests[1:] for case in test["alert_rule_test"]):
             (fires if case.get("exp_alerts") else silent).add(case["alertname"])
-    healthy = {case["alertname"] for case in told["tests"][0]["alert_rule_test"]}
 
     assert fires == silent == healthy == set(ALERTS)
 

@@ -41,7 +41,7 @@ def monitor(context: Context) -> None:
                 "to_cart": one.to_cart.written(),
                 "bought": one.bought.written(),
             }
-            for one in found.online.figures
+            for one in found.online.told
         ]
         click.echo()
         context.answer(rows, tuple(rows[0]))

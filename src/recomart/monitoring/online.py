@@ -65,6 +65,12 @@ class Online(BaseModel, frozen=True, extra="forbid"):
     unknown: int = 0
     astray: int = 0
 
+    @property
+    def told(self) -> tuple[Figures, ...]:
+        """The figures that a person needs: of one model alone, those of all models say the same."""
+        models = {one.model for one in self.figures} - {ALL}
+        return tuple(f for f in self.figures if f.model != ALL or len(models) > 1)
+
     def lists(self, first_day: int, last_day: int) -> Share:
         """Return the lists of some days, both included, and those with a click."""
         some = [one.lists for one in self.by_day if first_day <= one.day <= last_day]

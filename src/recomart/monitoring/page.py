@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SHOWN = 30
 """Features in the table; all are in the JSON."""
+LEAST_PSI = 0.01
+"""Of a feature in the picture."""
 HEADS = ("PSI", "JS", "KS", "new words", "null then", "null now")
 NEVER_SHOWN = (
     "No list was shown yet. `recomart serve` keeps the lists that it shows; events that name their "
@@ -89,11 +91,11 @@ def _features(page: Page, features: Mapping[str, Distances]) -> None:
         page.note("No view has enough rows, now and when the model learned.")
         return
     shown = dict(list(features.items())[:SHOWN])
-    moved = {name: one.psi for name, one in shown.items() if one.psi > 0}
+    moved = {name: one.psi for name, one in shown.items() if one.psi >= LEAST_PSI}
     if moved:
         page.figure(bars([*moved], [*moved.values()], "PSI"), "The features that moved most.")
     else:
-        page.note("No feature moved since the model learned.", "good")
+        page.note("No feature moved to speak of since the model learned.", "good")
     rest = f" {len(features) - SHOWN} more are in monitoring.json." if len(features) > SHOWN else ""
     page.table(("feature", *HEADS), [[name, *_row(one)] for name, one in shown.items()], rest)
 
@@ -125,7 +127,7 @@ def _online(page: Page, online: Online | None) -> None:
         return
     rows = [
         [one.model, one.source, one.clicked.n, *(getattr(one, did).written() for did in DID)]
-        for one in online.figures
+        for one in online.told
     ]
     told = f"{online.n_lists:,} lists of the last {online.days} days."
     page.table(("model", "source", "lines", *(did.replace("_", " ") for did in DID)), rows, told)

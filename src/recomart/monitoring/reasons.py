@@ -30,6 +30,10 @@ MEASURES: dict[str, tuple[str, Measure]] = {
 """Reason → the setting that holds its threshold, and what measures it; the cheapest first."""
 
 
+CANNOT = (BadInputError, NotFoundError, MissingExtraError)
+"""What keeps a reason from being measured, and harms no other."""
+
+
 def reasons_to_retrain(since: Since) -> Iterator[Reason]:
     """Measure each reason; one that cannot be measured has no verdict, and harms no other."""
     for name, (setting, measure) in MEASURES.items():
@@ -39,5 +43,5 @@ def reasons_to_retrain(since: Since) -> Iterator[Reason]:
             continue
         try:
             yield measure(since, threshold)
-        except (BadInputError, NotFoundError, MissingExtraError) as error:
+        except CANNOT as error:
             yield Reason.silent(name, threshold, f"cannot be measured: {error.cause}")

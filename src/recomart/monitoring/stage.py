@@ -15,13 +15,13 @@ from recomart.monitoring.model import Model, Monitoring, Offline, Quality
 from recomart.monitoring.page import page_of
 from recomart.monitoring.predictions import NAME as PREDICTIONS
 from recomart.monitoring.reason import Reason
-from recomart.monitoring.reasons import reasons_to_retrain
-from recomart.monitoring.since import EVENTS, Since
+from recomart.monitoring.reasons import CANNOT, reasons_to_retrain
+from recomart.monitoring.since import EVENTS, Found, Since
 from recomart.ranking.aliases import PUBLISHED, find_champion
 from recomart.vocabulary import SECOND_US
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from recomart.lake import Lake, Manifest, Workbench
 
@@ -58,14 +58,22 @@ def measured(bench: Workbench) -> Monitoring:
         published=_model(published),
         champion=_model(find_champion(lake)),
         reasons=reasons,
-        features={one.feature: one.moved for one in since.once(drifts)} if since else {},
+        features={one.feature: one.moved for one in _once(since, drifts) or ()},
         predictions=_predictions(reasons),
         offline=_offline(lake),
         quality=_quality(lake),
-        online=since.once(online) if since else None,
+        online=_once(since, online),
         newest_event_us=_newest_event_us(bench),
         view_us=_view_us(bench),
     )
+
+
+def _once(since: Since | None, measure: Callable[[Since], Found]) -> Found | None:
+    """Measure what a reason may have measured; where it could not, the reason says why."""
+    try:
+        return since.once(measure) if since else None
+    except CANNOT:
+        return None
 
 
 def read_monitoring(lake: Lake) -> Monitoring:
