@@ -105,16 +105,33 @@ PREPARED_COLUMNS = {
 }
 """Columns of the prepared data set `events`."""
 
+EXPOSURE_COLUMNS = {
+    "recommendation_id": "string",
+    "shown_us": "int64",
+    "model": "string",
+    "model_version": "string",
+    "rank": "int32",
+    "item_id": "string",
+    "source": "string",
+    "score": "float64",
+    "confidence": "float64",
+}
+"""Columns of the data set `exposures`: a row a line of a list that was shown, never to whom."""
+
 LAYERS = ("raw", "validated", "prepared", "features", "models")
 
 _LAYER_BY_PREFIX = {"raw_": "raw", "valid_": "validated", "quarantined_": "validated"}
 _LAYER_BY_NAME = {
     "quality": "validated",
     **dict.fromkeys(
-        ("events", "item_history", "catalogue", "categories", "exploration"), "prepared"
+        ("events", "exposures", "item_history", "catalogue", "categories", "exploration"),
+        "prepared",
     ),
     **dict.fromkeys(
-        ("evaluation", "encoders", "hold", "id_map", "published_model", "ranker", "retraining"),
+        (
+            *("evaluation", "encoders", "hold", "id_map", "monitoring"),
+            *("published_model", "ranker", "retraining"),
+        ),
         "models",
     ),
 }

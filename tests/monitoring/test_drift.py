@@ -43,7 +43,7 @@ def published(bench):
 
 
 def psi_of(bench, then, now):
-    return {one.feature: one.psi for one in drifts_of(bench, VIEW, then, now)}
+    return {one.feature: one.moved.psi for one in drifts_of(bench, VIEW, then, now)}
 
 
 def test_what_moved_is_named_first(bench, published):

@@ -19,8 +19,9 @@ from recomart.lake.lease import lease
 from recomart.monitoring.answers import Asked
 from recomart.monitoring.reasons import MEASURES
 from recomart.monitoring.since import Since
+from recomart.monitoring.stage import read_monitoring
 from recomart.pipeline import run
-from recomart.pipeline.retraining import Decision, measure_only, retrain
+from recomart.pipeline.retraining import Decision, measure_only, read_decision, retrain
 from recomart.pipeline.runner import open_bench
 from recomart.pipeline.runs import Runs
 from recomart.ranking import Champion
@@ -107,6 +108,14 @@ def test_the_first_time_trains_since_there_is_no_champion(trained):
     assert first.why == "there is no champion yet"
     assert (first.champion, first.serves, first.is_trained) == (None, 1, True)
     assert "rp3beta" in first.says
+
+
+def test_it_decides_by_what_its_run_monitored(trained):
+    folder, _ = trained
+    lake = open_lake(load_settings(folder, environment={}))
+
+    assert lake.latest("monitoring").run_id == lake.latest("retraining").run_id
+    assert read_monitoring(lake).reasons == read_decision(lake).reasons
 
 
 def test_what_is_looked_at_are_the_lists_that_the_champion_gives(shop):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 STAGES = {
     "data_processing": (
         "ingest",
+        "drain",
         "validate",
         "quality_report",
         "prepare",

@@ -21,6 +21,7 @@ from recomart.cli.features import features
 from recomart.cli.lineage import lineage
 from recomart.cli.look import doctor, report, status
 from recomart.cli.models import models
+from recomart.cli.monitoring import monitor
 from recomart.cli.quarantine import quarantine
 from recomart.cli.retraining import retrain
 from recomart.cli.runs import reproduce, runs
@@ -64,7 +65,7 @@ def recomart(
 COMMANDS = (
     *(init, demo),
     *(run, *STAGE_COMMANDS),
-    *(retrain, schedule),
+    *(retrain, monitor, schedule),
     *(recommend, similar, session, bundle),
     *(tune, models),
     *(serve, keys),

@@ -33,8 +33,7 @@ def retrain(context: Context, if_needed: bool, dry_run: bool) -> None:
         return
     found = retraining.retrain(loaded, if_needed=if_needed)
     _tell(context, found)
-    if found.is_trained:
-        publish_reports(loaded)
+    publish_reports(loaded)
 
 
 def _tell(context: Context, found: Retraining) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 DATE = click.DateTime(["%Y-%m-%d"])
 STAGES = {
     "ingest": "Bring in what is new of every source, byte for byte.",
+    "drain": "Bring in the lists that the service showed.",
     "validate": "Hold rows to their contracts; quarantine the others.",
     "quality-report": "Profile and score the data; write the quality report.",
     "prepare": "Clean, enrich as of the event, find sessions.",

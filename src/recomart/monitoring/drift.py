@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import ibis
 
 from recomart.features.views import views_of
-from recomart.monitoring.psi import psi
+from recomart.monitoring.distances import Distances, distances
 from recomart.monitoring.reason import Reason
 from recomart.monitoring.since import EVENTS, version_in
 
@@ -36,34 +36,36 @@ SHOWN = 20
 
 @dataclass(frozen=True)
 class Drift:
-    """The index of one feature, such as ``item_features.price``."""
+    """How far one feature moved, such as ``item_features.price``."""
 
     feature: str
-    psi: float
+    moved: Distances
 
 
 def feature_drift(since: Since, threshold: float) -> Reason:
     """Hold the features of now against those that the model knew."""
-    found = sorted(drifts(since), key=lambda one: (-one.psi, one.feature))
+    found = since.once(drifts)
     if not found:
         return Reason.silent(NAME, threshold, "no view has enough rows, then and now")
-    most, n_beyond = found[0], sum(one.psi > threshold for one in found)
-    told = f"; most: {most.feature}" if most.psi else ""
+    most, n_beyond = found[0], sum(one.moved.psi > threshold for one in found)
+    told = f"; most: {most.feature}" if most.moved.psi else ""
     return Reason.of(
         NAME,
-        most.psi,
+        most.moved.psi,
         threshold,
         f"{n_beyond} of {len(found)} features beyond{told}",
-        {"psi": {one.feature: round(one.psi, 4) for one in found[:SHOWN]}},
+        {"psi": {one.feature: round(one.moved.psi, 4) for one in found[:SHOWN]}},
     )
 
 
-def drifts(since: Since) -> Iterator[Drift]:
-    """Yield the index of every feature that is not ignored, view by view."""
+def drifts(since: Since) -> list[Drift]:
+    """Measure every feature that is not ignored, those that moved most first."""
+    found: list[Drift] = []
     for view in views_of(since.bench.settings.features).values():
         now, then = since.bench.lake.find(view.dataset), known_to(since, view.dataset)
         if now is not None and then is not None:
-            yield from drifts_of(since.bench, view, then, now)
+            found += drifts_of(since.bench, view, then, now)
+    return sorted(found, key=lambda one: (-one.moved.psi, one.feature))
 
 
 def known_to(since: Since, dataset: str) -> Manifest | None:
@@ -77,7 +79,7 @@ def known_to(since: Since, dataset: str) -> Manifest | None:
 def drifts_of(
     bench: Workbench, view: FeatureView, then: Manifest, now: Manifest
 ) -> Iterator[Drift]:
-    """Yield the index of each feature of a view between two of its versions."""
+    """Yield how far each feature of a view moved between two of its versions."""
     ignored = bench.settings.retraining.ignored_features
     names = [f.name for f in view.features(bench.settings.features)]
     full = {name: f"{view.name}.{name}" for name in names if name in then.columns}
@@ -86,11 +88,11 @@ def drifts_of(
         return
     seed = str(bench.settings.evaluation.seed)
     if then.version == now.version:
-        yield from (Drift(full[name], 0.0) for name in kept)
+        yield from (Drift(full[name], Distances()) for name in kept)
         return
     before, after = (_sample(bench, one, list(view.keys), kept, seed) for one in (then, now))
     for name in kept:
-        yield Drift(full[name], psi(before[name], after[name]))
+        yield Drift(full[name], distances(before[name], after[name]))
 
 
 def _sample(

@@ -3,6 +3,10 @@
 Both are lists of a seeded sample of users: those with the histories and features of the moment of
 publishing, and those with the histories and features of now. A user in both samples is the same
 user, so that chance adds little; users who came since are in the second only.
+
+Scores compare within a list only, so that their drift is told by the margin: how far a list's first
+score lies above its last, as a share of the larger of the two. It is told, and not judged: it grows
+with the histories.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from recomart.monitoring.answers import Asked
-from recomart.monitoring.psi import psi
+from recomart.monitoring.distances import distances
 from recomart.monitoring.reason import Reason
 from recomart.ranking.champion import CONFIDENCE
 from recomart.ranking.confidence import Confidence
@@ -25,11 +29,13 @@ from recomart.ranking.shop import Shop
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from recomart.models.base import TopN
     from recomart.monitoring.since import Since
 
 NAME = "predictions"
 N = 10
 LEAST_USERS = 30
+MARGIN = "margin"
 
 
 def prediction_drift(since: Since, threshold: float) -> Reason:
@@ -41,20 +47,24 @@ def prediction_drift(since: Since, threshold: float) -> Reason:
     n_users = min(then.n_users, now.n_users)
     if n_users < LEAST_USERS:
         return Reason.silent(NAME, threshold, f"only {n_users} users to look at")
-    found = {name: psi(then.lines[name], now.lines[name]) for name in then.lines.column_names}
-    most = max(found, key=found.__getitem__)
+    names = then.lines.column_names
+    found = {name: distances(then.lines[name], now.lines[name]) for name in names}
+    most = max((name for name in names if name != MARGIN), key=lambda name: found[name].psi)
     return Reason.of(
         NAME,
-        found[most],
+        found[most].psi,
         threshold,
         f"lists of {now.n_users} users; most: {most}",
-        {"psi": {name: round(value, 4) for name, value in found.items()}},
+        {
+            "psi": {name: round(one.psi, 4) for name, one in found.items()},
+            "moved": {name: one.model_dump() for name, one in found.items()},
+        },
     )
 
 
 @dataclass(frozen=True)
 class _Lines:
-    """Lines of the lists of some users: popularity percentile, category, price, confidence."""
+    """Lines of the lists of some users: popularity percentile, category, price and so on."""
 
     n_users: int
     lines: pa.Table
@@ -89,7 +99,8 @@ class _Asker:
         asked = Asked.of(known, users)
         top = since.model.lists(since.bench, since.events, asked, at_us, N)
         rows, places = np.nonzero(top.items >= 0)
-        return _Lines(len(users), self._lines(asked, rows, top.items[rows, places], places + 1))
+        lines = self._lines(asked, rows, top.items[rows, places], places + 1)
+        return _Lines(len(users), lines.append_column(MARGIN, pa.array(margins(top)[rows])))
 
     def _lines(
         self,
@@ -109,3 +120,15 @@ class _Asker:
             sure = self.confidence.of(segments, self.tail[items], ranks.astype(np.float64))
             lines["confidence"] = pa.array(sure)
         return pa.table(lines)
+
+
+def margins(top: TopN) -> NDArray[np.float64]:
+    """Return the margin of each list, 0 to 2; 0 for a list without scores."""
+    with np.errstate(invalid="ignore"):
+        scores = np.where(top.items >= 0, top.scores, np.nan).astype(np.float64)
+    known = ~np.isnan(scores).all(axis=1)
+    found = np.zeros(len(scores))
+    high, low = np.nanmax(scores[known], axis=1), np.nanmin(scores[known], axis=1)
+    size = np.maximum(np.abs(high), np.abs(low))
+    found[known] = (high - low) / np.where(size > 0, size, 1.0)
+    return found

@@ -37,10 +37,20 @@ def psi(reference: pa.ChunkedArray, now: pa.ChunkedArray) -> float:
 
     Both are of one type: numbers, booleans or strings.
     """
-    if pa.types.is_string(reference.type) or pa.types.is_large_string(reference.type):
-        return psi_of(*_counts_of_words(reference, now))
-    edges = edges_of(_numbers(reference))
-    return psi_of(counts_in(_numbers(reference), edges), counts_in(_numbers(now), edges))
+    return psi_of(*binned(reference, now))
+
+
+def binned(reference: pa.ChunkedArray, now: pa.ChunkedArray) -> tuple[Counts, Counts]:
+    """Count the rows of both in bins that the reference sets."""
+    if are_words(reference):
+        return _counts_of_words(reference, now)
+    edges = edges_of(numbers_of(reference))
+    return counts_in(numbers_of(reference), edges), counts_in(numbers_of(now), edges)
+
+
+def are_words(values: pa.ChunkedArray) -> bool:
+    """Tell whether a column holds words, not numbers."""
+    return values.type in (pa.string(), pa.large_string())
 
 
 def psi_of(reference: Counts, now: Counts) -> float:
@@ -94,7 +104,7 @@ def _counts_among(values: pa.ChunkedArray, words: pa.ChunkedArray) -> Counts:
     return np.append(counts, values.null_count).astype(np.int64)
 
 
-def _numbers(values: pa.ChunkedArray) -> NDArray[np.float64]:
+def numbers_of(values: pa.ChunkedArray) -> NDArray[np.float64]:
     """Return numbers, NaN for null; a boolean is 0 or 1."""
     if pa.types.is_boolean(values.type):
         values = values.cast(pa.int8())

@@ -4,8 +4,8 @@ Its lists as of its publishing are held to what users did since. The hit rate de
 one waits, so it is compared with what the same models, as they were judged, reached in a stretch
 of the test window that is as long: the two differ in nothing but the time.
 
-It judges what people did by themselves. What they did with a list that was shown can only be told
-where lists that were served are logged.
+It judges what people did by themselves; what they did with lists that were shown is told by
+`recomart.monitoring.online`.
 """
 
 from __future__ import annotations

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from recomart.errors import BadInputError, MissingExtraError, NotFoundError
+from recomart.monitoring.clicks import click_fall
 from recomart.monitoring.drift import feature_drift
 from recomart.monitoring.news import age, new_events
 from recomart.monitoring.predictions import prediction_drift
 from recomart.monitoring.quality import quality_fall
 from recomart.monitoring.reason import Reason
-from recomart.monitoring.since import Since
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from recomart.lake import Manifest, Workbench
+    from recomart.monitoring.since import Since
 
     Measure = Callable[[Since, float], Reason]
 
@@ -25,13 +25,17 @@ MEASURES: dict[str, tuple[str, Measure]] = {
     "features": ("max_feature_psi", feature_drift),
     "predictions": ("max_prediction_psi", prediction_drift),
     "quality": ("max_quality_drop", quality_fall),
+    "clicks": ("max_click_drop", click_fall),
 }
 """Reason → the setting that holds its threshold, and what measures it; the cheapest first."""
 
 
-def reasons_to_retrain(bench: Workbench, published: Manifest) -> Iterator[Reason]:
+CANNOT = (BadInputError, NotFoundError, MissingExtraError)
+"""What keeps a reason from being measured, and harms no other."""
+
+
+def reasons_to_retrain(since: Since) -> Iterator[Reason]:
     """Measure each reason; one that cannot be measured has no verdict, and harms no other."""
-    since = Since(bench, published)
     for name, (setting, measure) in MEASURES.items():
         threshold = getattr(since.settings, setting)
         if threshold is None:
@@ -39,5 +43,5 @@ def reasons_to_retrain(bench: Workbench, published: Manifest) -> Iterator[Reason
             continue
         try:
             yield measure(since, threshold)
-        except (BadInputError, NotFoundError, MissingExtraError) as error:
+        except CANNOT as error:
             yield Reason.silent(name, threshold, f"cannot be measured: {error.cause}")

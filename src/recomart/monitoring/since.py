@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from recomart.monitoring.answers import Answerer
 from recomart.ranking.interactions import read_events
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from recomart.lake import Manifest, Workbench
     from recomart.ranking.interactions import EventArrays
     from recomart.settings import RetrainingSettings
 
 EVENTS = "events"
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,13 @@ class Since:
 
     bench: Workbench
     published: Manifest
+    _measured: dict[Callable[[Since], Any], Any] = field(default_factory=dict)
+
+    def once(self, measure: Callable[[Since], Found]) -> Found:
+        """Measure what several ask for the first time, and remember it."""
+        if measure not in self._measured:
+            self._measured[measure] = measure(self)
+        return cast("Found", self._measured[measure])
 
     @property
     def settings(self) -> RetrainingSettings:

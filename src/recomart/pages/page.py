@@ -20,6 +20,8 @@ Kind = Literal["info", "good", "warn"]
 class Page:
     """Builds one self-contained HTML page; every text is escaped, every figure is inline.
 
+    Its content security policy lets nothing run and nothing be fetched, whatever came through.
+
     Each method adds something and returns the page, so that calls may be chained.
     """
 

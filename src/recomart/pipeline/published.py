@@ -20,6 +20,7 @@ REPORTS = {
     "exploration": ("eda.html", "eda.json"),
     "feature_page": ("features.html",),
     "evaluation": ("evaluation.html", "evaluation.json", "model_card.md"),
+    "monitoring": ("monitoring.html", "monitoring.json", "monitoring.prom"),
 }
 """Data set → its files that people read."""
 
@@ -27,6 +28,7 @@ WHAT = {
     "data_quality_report.html": "Data quality: what came in, what was put aside, and why",
     "eda.html": "The shop in pictures: who does what, when, with what",
     "features.html": "The feature views: what is known of users and items, and how it is made",
+    "monitoring.html": "Drift, online quality, and whether to train anew",
     "lineage.html": "What was made from what, down to the columns that features come from",
     "evaluation.html": "The models compared: how good, for whom, against what",
 }

@@ -18,32 +18,34 @@ from recomart.evaluation.stage import read_evaluation
 from recomart.lake import open_lake
 from recomart.monitoring.reason import Reason
 from recomart.monitoring.reasons import reasons_to_retrain
+from recomart.monitoring.since import Since
+from recomart.monitoring.stage import DATASET as MONITORING
+from recomart.monitoring.stage import FIRST, read_monitoring
+from recomart.pipeline.monitoring import MONITOR, stages_of
 from recomart.pipeline.runner import Session, open_session
 from recomart.pipeline.runs import Runs
-from recomart.pipeline.stages import STAGES, Stage, expand, in_order
+from recomart.pipeline.stages import Stage, expand
 from recomart.ranking.aliases import PUBLISHED, find_challenger, find_champion
 from recomart.vocabulary import written
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from recomart.lake import Lake, Workbench
+    from recomart.lake import Lake, Manifest, Workbench
     from recomart.pipeline.record import StageRecord
     from recomart.settings import Loaded
 
 DATASET, FILE = "retraining", "decision.json"
-NONE_YET = "there is no champion yet"
 NOT_NEEDED, ASKED = "not needed", "asked for"
-FIRST = Reason(name="first", now=None, threshold=None, verdict=True, says=NONE_YET)
 
 DECIDE = Stage(
     name="retraining",
     says="measure the reasons to train anew, and decide",
     function="recomart.pipeline.retraining:decide_if_needed",
     log="retraining",
-    reads=("events", "*view", "published_model", "evaluation"),
+    reads=(MONITORING, "events", "exposures", "*view", "published_model", "evaluation"),
     writes=(DATASET,),
-    settings=("retraining", "evaluation"),
+    settings=("retraining", "monitoring", "evaluation"),
     uses=("monitoring",),
     always=True,
 )
@@ -103,14 +105,14 @@ def retrain(
             watch("end", stage, record)
             return record
 
-        for stage in _stages_of("data_processing"):
+        for stage in (*stages_of("data_processing"), MONITOR):
             go(stage)
         go(DECIDE if if_needed else DECIDE_ANYWAY)
         decision = read_decision(session.lake)
         session.record.why = f"retraining: {decision.why}"
         records: list[StageRecord] = []
         if decision.trains:
-            records = [go(stage) for stage in _stages_of("model_training")]
+            records = [go(stage) for stage in stages_of("model_training")]
     return _told(decision, records, loaded)
 
 
@@ -140,18 +142,10 @@ def decide_anyway(bench: Workbench) -> None:
     _write(bench, _decide(bench, is_asked=True))
 
 
-def _stages_of(part: str) -> list[Stage]:
-    return [stage for stage in in_order(STAGES) if stage.part == part]
-
-
 def _decide(bench: Workbench, *, is_asked: bool) -> Decision:
     published, champion = bench.lake.find(PUBLISHED), find_champion(bench.lake)
-    reasons = (FIRST,) if published is None else tuple(reasons_to_retrain(bench, published))
-    for reason in reasons:
-        bench.log.info("reason_measured", **reason.model_dump(exclude={"details"}))
-    speaking = [
-        reason.says if reason is FIRST else reason.name for reason in reasons if reason.verdict
-    ]
+    reasons = _reasons(bench, published)
+    speaking = [one.says if one.name == FIRST.name else one.name for one in reasons if one.verdict]
     decision = Decision(
         decided_at=written(bench.now_us),
         published=published.number if published else None,
@@ -163,6 +157,14 @@ def _decide(bench: Workbench, *, is_asked: bool) -> Decision:
     )
     bench.log.info("decided", trains=decision.trains, why=decision.why)
     return decision
+
+
+def _reasons(bench: Workbench, published: Manifest | None) -> tuple[Reason, ...]:
+    """Take what this run has measured; measure where it has not."""
+    measured = bench.lake.find(MONITORING)
+    if measured is not None and measured.run_id == bench.run_id:
+        return read_monitoring(bench.lake).reasons
+    return tuple(reasons_to_retrain(Since(bench, published))) if published else (FIRST,)
 
 
 def _write(bench: Workbench, decision: Decision) -> None:

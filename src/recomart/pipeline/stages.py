@@ -84,6 +84,16 @@ STAGES = (
         always=True,
     ),
     Stage(
+        name="drain",
+        says="bring in the lists that were shown",
+        function="recomart.sources.exposures:drain",
+        log="ingestion",
+        writes=("exposures",),
+        settings=("monitoring",),
+        uses=("events",),
+        always=True,
+    ),
+    Stage(
         name="validate",
         says="hold rows to their contract; quarantine the others",
         function="recomart.quality.stage:validate",

@@ -1,9 +1,12 @@
-"""The latest answers, kept so that any worker can explain those of all, and forgets together."""
+"""The latest answers, kept so that any worker can explain those of all, and forgets together.
+
+Lists that were shown go the same way, to be drained into the lake: `recomart.events.exposures`.
+"""
 
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -11,6 +14,7 @@ from typing import TYPE_CHECKING
 from pydantic_core import from_json, to_json
 
 from recomart.errors import NotFoundError, RecomartError
+from recomart.events.exposures import Exposure
 from recomart.log import StageLog
 from recomart.serving.forgotten import Forgotten
 from recomart.serving.records import record
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from recomart.serving.records import Kept
+    from recomart.serving.words import Answer
 
     Forget = Callable[[Collection[str], int], bool]
 
@@ -30,6 +35,8 @@ TURN_S = 0.02
 """How often a worker writes its answers, and looks whom to forget."""
 MOST_AT_ONCE = 1_024
 """Answers of one turn."""
+MOST_SHOWN = 5_000
+"""Shown lists that wait in memory while the file cannot be used."""
 AGAIN_S = 2.0
 """How long after a failure to try the file again."""
 log = StageLog("serving")
@@ -41,14 +48,17 @@ class Journal:
     path    of the file that all workers share; while it cannot be used, answers stay in memory
     most    answers kept, of all workers together
     forget  is called with names and a moment when another worker was told to forget somebody
+    most_shown  lists kept until they are drained, of all workers together; 0: none are
     """
 
-    def __init__(self, path: Path, most: int, forget: Forget) -> None:
+    def __init__(self, path: Path, most: int, forget: Forget, most_shown: int = 0) -> None:
         self.path = path
         self.most = most
+        self._most_shown = most_shown
         self.trouble: str | None = None
         self._forget = forget
         self._waiting: OrderedDict[str, Kept] = OrderedDict()
+        self._shown: deque[tuple[str, int, Answer]] = deque(maxlen=MOST_SHOWN)
         self._forgotten = Forgotten()
         self._lock = Lock()
         self._file: SharedFile | None = None
@@ -69,6 +79,13 @@ class Journal:
             while len(self._waiting) > self.most:
                 self._waiting.popitem(last=False)
 
+    def show(self, who: str, at_us: int, answer: Answer) -> None:
+        """Keep a list that is shown to somebody (empty: to nobody known) until it is drained."""
+        if self._most_shown and answer.lines:
+            with self._lock:
+                if not self._forgotten.covers(who, at_us):
+                    self._shown.append((who, at_us, answer))
+
     def find(self, recommendation_id: str) -> dict[str, Any] | None:
         """Return what is kept of an answer, see `record`; None where nothing is."""
         kept = self._waiting.get(recommendation_id)
@@ -86,13 +103,19 @@ class Journal:
         )
 
     def of(self, who: str) -> list[dict[str, Any]]:
-        """Return the answers to somebody that are kept, the oldest first."""
+        """Return the answers to somebody that are kept, the oldest first, then what was shown.
+
+        Of a list that is kept only to be drained there is `recommendation_id`, `at_us`, `items`.
+        """
         found = [from_json(body) for body in self._with_file(lambda file: file.of(who))]
+        shown = [_shown(one) for one in self._with_file(lambda file: file.shown_to(who))]
         with self._lock:
             waiting = [kept for kept in self._waiting.values() if kept.asked.who == who]
         known = {one["recommendation_id"] for one in found}
         mine = [kept for kept in waiting if kept.answer.recommendation_id not in known]
-        return [*found, *map(record, mine)]
+        told = [*found, *map(record, mine)]
+        known = {one["recommendation_id"] for one in told}
+        return [*told, *(one for one in shown if one["recommendation_id"] not in known)]
 
     def forget(self, names: Collection[str], at_us: int) -> int:
         """Forget all answers to some until a moment, and let every worker forget them.
@@ -121,6 +144,9 @@ class Journal:
             ]
             for key in theirs:
                 del self._waiting[key]
+            if self._shown:
+                kept = [one for one in self._shown if one[0] not in names or one[1] > at_us]
+                self._shown = deque(kept, MOST_SHOWN)
         return len(theirs)
 
     def _with_file(self, do: Callable[[SharedFile], Any]) -> Any:  # noqa: ANN401 - what `do` gives
@@ -136,6 +162,7 @@ class Journal:
             if file is not None:
                 self._hear(file)
                 self._write(file)
+                self._write_shown(file)
         except RecomartError as error:
             self._fail(error)
 
@@ -166,6 +193,19 @@ class Journal:
             for kept in some:
                 self._waiting.pop(kept.answer.recommendation_id, None)
 
+    def _write_shown(self, file: SharedFile) -> None:
+        with self._lock:
+            some = [self._shown.popleft() for _ in range(min(len(self._shown), MOST_AT_ONCE))]
+        if not some:
+            return
+        try:
+            file.show([_exposure(*one) for one in some], self._most_shown)
+        except RecomartError:
+            with self._lock:  # as far as there is room; whom to forget is heard before the next try
+                room = MOST_SHOWN - len(self._shown)
+                self._shown.extendleft(some[::-1][:room])
+            raise
+
     def _fail(self, error: RecomartError) -> None:
         if self.trouble is None:
             log.error("answers_not_kept", code=error.code, cause=error.cause)
@@ -178,3 +218,18 @@ class Journal:
 def _stored(kept: Kept) -> Stored:
     body = to_json(record(kept), inf_nan_mode="null")
     return Stored(kept.answer.recommendation_id, kept.asked.who, kept.at_us, body)
+
+
+def _shown(exposure: Exposure) -> dict[str, Any]:
+    items = [{"item_id": line[0]} for line in from_json(exposure.lines)]
+    return {
+        "recommendation_id": exposure.recommendation_id,
+        "at_us": exposure.at_us,
+        "items": items,
+    }
+
+
+def _exposure(who: str, at_us: int, answer: Answer) -> Exposure:
+    told = [(line.item_id, line.source, line.score, line.confidence) for line in answer.lines]
+    lines = to_json(told, inf_nan_mode="null").decode()
+    return Exposure(answer.recommendation_id, who, at_us, answer.model, answer.version, lines)

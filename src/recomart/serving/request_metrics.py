@@ -45,7 +45,9 @@ class Metrics:
 
     def __init__(self) -> None:
         own = CollectorRegistry()
-        self._own = own
+        self.registry = own
+        self.published = b""
+        """What monitoring published, see `recomart.serving.published_metrics`."""
         self._model: tuple[str, str] | None = None
         self.requests = Counter(
             "recomart_requests", "Requests", ("method", "route", "status"), registry=own
@@ -107,6 +109,18 @@ class Metrics:
             "recomart_model_refused", "A newer model cannot be served",
             registry=own, multiprocess_mode="livemax",
         )  # fmt: skip
+        self.is_lake_away = Gauge(
+            "recomart_lake_away", "It cannot be found out which model should serve",
+            registry=own, multiprocess_mode="livemax",
+        )  # fmt: skip
+        self.view_at = Gauge(
+            "recomart_view_served_at_seconds", "The moment that served features are as of",
+            ("view",), registry=own, multiprocess_mode="livemin",
+        )  # fmt: skip
+        self.stale_views = Gauge(
+            "recomart_stale_views", "Views whose served features are older than they may be",
+            registry=own, multiprocess_mode="livemax",
+        )  # fmt: skip
         self.model = Gauge(
             "recomart_model_info", "The model that serves",
             ("model", "version"), registry=own, multiprocess_mode="livemax",
@@ -155,12 +169,12 @@ class Metrics:
         """Return all of it in Prometheus' text format, of all workers."""
         folder = os.environ.get(FOLDER)
         if not folder:
-            return generate_latest(self._own)
+            return generate_latest(self.registry) + self.published
         for _ in range(TRIES):
             with suppress(OSError, struct.error):  # a worker came or went while its file was read
-                return _of_all(folder)
+                return _of_all(folder) + self.published
             time.sleep(AGAIN_S)
-        return _of_all(folder)
+        return _of_all(folder) + self.published
 
 
 def _of_all(folder: str) -> bytes:

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from recomart.errors import MissingExtraError, RecomartError
 from recomart.events import EventFile
+from recomart.events.exposures import beside
 from recomart.serving.engine import Engine
 from recomart.serving.explaining import explained, seen_versions
 from recomart.serving.intake import Intake
 from recomart.serving.journal import TURN_S, Journal
 from recomart.serving.loading import open_loader
+from recomart.serving.published_metrics import PublishedMetrics
 from recomart.serving.records import Kept
 from recomart.serving.request_metrics import Metrics
+from recomart.serving.resources import Resources
 from recomart.serving.security import Keys, is_loopback
 from recomart.serving.sessions import Sessions
 from recomart.serving.shadow import Shadow
@@ -37,6 +40,8 @@ CATCH_UP_S = 2.0
 """How long a start waits until the events of the log are known."""
 ASIDE = 2
 """Threads for what is no list: health, metrics, explanations, exports."""
+RARELY = 5
+"""Turns of looking for a model until views and published metrics are looked for, too."""
 TRIES = 15
 """Turns of another worker that an answer of its is waited for."""
 
@@ -68,10 +73,12 @@ class Service:
         events = loaded.path(settings.events)
         drop = self.engine.sessions.forget
         self.intake = Intake(events, self.engine.observe, self.metrics.event_lag.observe, drop)
-        beside = events.with_name(f"{events.stem}-workers.sqlite")
-        self.journal = Journal(beside, settings.kept_answers, self.intake.forget)
+        most = settings.kept_answers, settings.kept_exposures
+        self.journal = Journal(beside(events), most[0], self.intake.forget, most[1])
         self.shadow = Shadow(self.loader, self.engine.sessions, settings, self.metrics)
         self.traces = _open_traces(settings.otlp)
+        self.published = PublishedMetrics(self.loader.lake, self.metrics)
+        self.resources = Resources(self.metrics.registry, self.folder)
         self.engine.served.champion.stage = self._stage
         self.started_us = time.time_ns() // 1_000
         self.metrics.serves(self.engine.state)
@@ -92,6 +99,8 @@ class Service:
             Watcher("champion", every_s, self.look_for_champion),
             Watcher("challenger", every_s, self._look_for_challenger),
             Watcher("gauges", every_s, self._set_gauges),
+            Watcher("views", every_s * RARELY, self._look_at_views),
+            Watcher("monitoring", every_s * RARELY, self.published.look),
         ]
 
     def close(self) -> None:
@@ -124,12 +133,14 @@ class Service:
         """Do something that is no list in a thread of its own: lists need not wait for it."""
         return await asyncio.get_running_loop().run_in_executor(self._aside, do)
 
-    async def answer(self, ask: Callable[[], Answer], n: int) -> Answer:
-        """Ask the engine, and count what it answers."""
+    async def answer(self, ask: Callable[[], Answer], n: int, who: str = "") -> Answer:
+        """Ask the engine, count what it answers, and note that it is shown to somebody."""
+        at_us = time.time_ns() // 1_000  # before, so that forgetting in between covers it
         with self._stage("engine"):
             ask = self.traces.carried(ask) if self.traces else ask
             answer = await asyncio.get_running_loop().run_in_executor(self._pool, ask)
         self.metrics.answered(answer, n)
+        self.journal.show(who, at_us, answer)
         return answer
 
     async def recommend(self, asked: Asked) -> Answer:
@@ -137,7 +148,7 @@ class Service:
         at_us, served = time.time_ns() // 1_000, self.engine.served
         known_us = served.state.newest_event_us
         fresh = self.engine.sessions.of(asked.who, known_us) if asked.who else []
-        answer = await self.answer(lambda: self.engine.recommend(asked), asked.n)
+        answer = await self.answer(lambda: self.engine.recommend(asked), asked.n, asked.who)
         if self.journal.most:
             versions = seen_versions(served, self.online)
             self.journal.add(Kept(at_us, asked, answer, fresh, versions))
@@ -226,6 +237,17 @@ class Service:
         self.metrics.queue.set(self.intake.n_waiting)
         self.metrics.freshness.set(self.freshness_s())
         self.metrics.is_refused.set(bool(self.loader.refused))
+        self.metrics.is_lake_away.set(self.loader.trouble is not None)
+        self.resources.measure()
+
+    def _look_at_views(self) -> None:
+        try:
+            views = self.online.freshness()
+        except RecomartError:  # lists without features are counted, and `/health` tells
+            return
+        for view in views:
+            self.metrics.view_at.labels(view["view"]).set(time.time() - view["age_s"])
+        self.metrics.stale_views.set(sum(not view["is_fresh"] for view in views))
 
 
 def _open_traces(endpoint: str) -> Traces | None:

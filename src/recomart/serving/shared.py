@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
 from recomart.errors import BadInputError, StoreUnavailableError
+from recomart.events import exposures as shown
 from recomart.vocabulary import SECOND_US
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
-VERSION = 1
+    from recomart.events.exposures import Exposure
+
+VERSION = 2
 """Of the tables below; a file of another begins anew."""
 OURS = 0x524D4177
 """SQLite's application_id of such a file: RMAw."""
@@ -39,6 +42,7 @@ CREATE TABLE forgotten (
     who TEXT NOT NULL,
     at_us INTEGER NOT NULL
 );
+{shown.SCHEMA}
 PRAGMA application_id = {OURS};
 PRAGMA user_version = {VERSION};
 """
@@ -105,6 +109,16 @@ class SharedFile:
                 "DELETE FROM answers WHERE seq <= (SELECT max(seq) FROM answers) - ?", (self._most,)
             )
             self._forget_forgetting()
+
+    def show(self, exposures: Sequence[Exposure], most: int) -> None:
+        """Keep lists that were shown until they are drained; the oldest beyond `most` go."""
+        with self._trouble(), self._con:
+            shown.add(self._con, exposures, most)
+
+    def shown_to(self, who: str) -> list[Exposure]:
+        """Return the lists that were shown to somebody and wait to be drained, the oldest first."""
+        with self._trouble():
+            return shown.of(self._con, who)
 
     def get(self, recommendation_id: str) -> bytes | None:
         """Return an answer, None for one that is not kept."""
@@ -186,7 +200,9 @@ class SharedFile:
 
     def _drop(self, names: Collection[str], at_us: int) -> int:
         delete = "DELETE FROM answers WHERE who = ? AND at_us <= ?"
-        return sum(self._con.execute(delete, (who, at_us)).rowcount for who in names)
+        them = [(who, at_us) for who in names]
+        self._con.executemany(shown.DROP, them)
+        return sum(self._con.execute(delete, one).rowcount for one in them)
 
     def _forget_forgetting(self) -> None:
         now_us = time.time_ns() // 1_000

@@ -278,6 +278,12 @@ class ServingSettings(Section):
     kept_answers: int = Field(
         2_000, ge=0, description="latest answers kept for /explain, of all workers together"
     )
+    kept_exposures: int = Field(
+        200_000,
+        ge=0,
+        description="lists that were shown, kept until a run brings them into the lake, of all "
+        "workers together; 0: none, and so no click-through",
+    )
     shadow: float = Field(
         0.0, ge=0, le=1, description="share of the lists that a challenger makes unseen; 0: none"
     )
@@ -326,7 +332,20 @@ class RetrainingSettings(Section):
     max_quality_drop: float | None = Field(
         0.3, gt=0, lt=1, description="fall of the hit rate@10 on new events, as a share"
     )
+    max_click_drop: float | None = Field(
+        0.3, gt=0, lt=1, description="fall of the share of shown lists that are clicked, as a share"
+    )
     sample_users: int = Field(500, gt=0, description="users whose lists are looked at; seeded")
+
+
+class MonitoringSettings(Section):
+    """What is kept and told of lists that were shown."""
+
+    keep_days: int = Field(90, gt=0, description="how long the lake's newest version has them")
+    days: int = Field(28, gt=0, description="the stretch that online quality is measured over")
+    recent_days: int = Field(
+        7, gt=0, description="the last part of it, which is held against the rest"
+    )
 
 
 class Settings(Section):
@@ -347,4 +366,5 @@ class Settings(Section):
     lineage: LineageSettings = LineageSettings()
     orchestration: OrchestrationSettings = OrchestrationSettings()
     retraining: RetrainingSettings = RetrainingSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
     serving: ServingSettings = ServingSettings()

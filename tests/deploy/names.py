@@ -1,0 +1,35 @@
+"""What the files under deploy/ name, and what the code has."""
+
+import json
+import re
+from pathlib import Path
+
+from recomart.monitoring.exposition import HELP
+from recomart.serving.request_metrics import Metrics
+from recomart.serving.resources import Resources
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+BOARDS = sorted((DEPLOY / "grafana" / "dashboards").glob("*.json"))
+ENDS = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",)}
+
+
+def board_of(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def panels():
+    return [panel for path in BOARDS for panel in board_of(path)["panels"]]
+
+
+def metrics_in(expr):
+    """Names of metrics in a query; those with colons are recorded."""
+    plain = re.sub(r'"[^"]*"|[a-z]+:\w+:\w+', "", expr)
+    return set(re.findall(r"\brecomart_\w+", plain))
+
+
+def metrics_of_ours():
+    """Every series that the service and the monitoring stage may tell."""
+    metrics = Metrics()
+    Resources(metrics.registry, Path())
+    own = {family.name + end for family in metrics.registry.collect() for end in ENDS[family.type]}
+    return own | set(HELP)
