@@ -187,8 +187,6 @@ def prometheus(root: Path) -> None:
     """Configuration and rules, and the tests of rules, by Prometheus' own tool."""
     program = installed("promtool")
     place = root / "deploy/prometheus"
-    if not place.is_dir():
-        raise NotRunError("there is no deploy/prometheus")
     call(program, "check", "config", "--syntax-only", place / "prometheus.yml", cwd=place)
     call(program, "check", "rules", *sorted(place.glob("rules/*.yml")), cwd=place)
     for tests in sorted(place.glob("tests/*.yml")):

@@ -27,6 +27,7 @@ from recomart.evaluation.beyond import Beyond
 from recomart.evaluation.metrics import METRICS, mae, rmse
 from recomart.features.views import VIEWS
 from recomart.models.registry import MODELS
+from recomart.monitoring.exposition import HELP
 from recomart.pipeline.stages import STAGES
 from recomart.quality.contract import FILE_RULES, STANDING
 from recomart.serving.app import create_app
@@ -395,6 +396,9 @@ def metrics_page() -> str:
         "## Of the running service",
         "What `GET /metrics` gives to Prometheus; see [serving](../guide/serving.md#metrics).",
         _table(("metric", "type", "labels", "meaning"), [_metric(one) for one in service]),
+        "## Of the latest `recomart monitor`",
+        "Gauges that `GET /metrics` gives, too; see [monitoring](../guide/monitoring.md).",
+        _table(("metric", "meaning"), [(f"`{name}`", told) for name, told in HELP.items()]),
     )
 
 
