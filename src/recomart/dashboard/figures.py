@@ -26,7 +26,11 @@ def put(chart: alt.Chart | alt.LayerChart, says: str, key: str) -> None:
     """Show a figure on a card, with the sentence that says what it shows."""
     colours = colours_of(mode())
     looked = (
-        chart.configure(background="transparent", font="system-ui, sans-serif")
+        chart.configure(
+            background="transparent",
+            font="system-ui, sans-serif",
+            padding={"left": 0, "top": 4, "right": 44, "bottom": 0},
+        )
         .configure_view(stroke=None)
         .configure_axis(
             labelColor=colours["muted"],
@@ -44,8 +48,11 @@ def put(chart: alt.Chart | alt.LayerChart, says: str, key: str) -> None:
             titleColor=colours["muted"],
             orient="top",
             title=None,
-            labelFontSize=12,
+            labelFontSize=11,
             symbolType="circle",
+            symbolSize=60,
+            columnPadding=8,
+            columns=4,
         )
         .configure_range(category=list(palette_of(mode())))
     )
@@ -59,11 +66,23 @@ def _data(rows: Sequence[Mapping[str, Any]]) -> alt.Data:
 
 
 def over_time(
-    rows: Sequence[Mapping[str, Any]], y: str, says: str, key: str, *, stacked: bool = False
+    rows: Sequence[Mapping[str, Any]],
+    y: str,
+    says: str,
+    key: str,
+    *,
+    stacked: bool = False,
+    clock: bool = False,
 ) -> None:
-    """Draw ``when``, ``what``, ``value``: lines with points, or stacked areas of counts."""
+    """Draw ``when``, ``what``, ``value``: lines with points, or stacked areas of counts.
+
+    `clock` writes the time of the day instead of the day.
+    """
+    written = "%H:%M:%S" if clock else "%d %b"
     base = alt.Chart(_data(rows)).encode(
-        x=alt.X("when:T", title="UTC", axis=alt.Axis(format="%d %b", grid=False, labelOverlap=True)),
+        x=alt.X(
+            "when:T", title="UTC", axis=alt.Axis(format=written, grid=False, labelOverlap=True)
+        ),
         color=alt.Color("what:N", sort=None),
         tooltip=[
             alt.Tooltip("when:T", format="%Y-%m-%d %H:%M", title="when"),
@@ -91,7 +110,9 @@ def bars(
     """Draw ``what``, ``value`` as horizontal bars in their order; `limit` is a dashed line."""
     colours = colours_of(mode())
     base = alt.Chart(_data(rows)).encode(y=alt.Y("what:N", sort=None, title=None))
-    amounts = base.mark_bar(cornerRadiusEnd=4, color=colours["accent"], height={"band": 0.66}).encode(
+    amounts = base.mark_bar(
+        cornerRadiusEnd=4, color=colours["accent"], height={"band": 0.66}
+    ).encode(
         x=alt.X("value:Q", title=x, axis=alt.Axis(format="~s", tickCount=5)),
         tooltip=[
             alt.Tooltip("what:N", title="what"),
@@ -122,9 +143,7 @@ def intervals(rows: Sequence[Mapping[str, Any]], x: str, says: str, key: str) ->
         color=alt.Color(
             "tone:N",
             legend=None,
-            scale=alt.Scale(
-                domain=["best", "plain"], range=[colours["accent"], colours["muted"]]
-            ),
+            scale=alt.Scale(domain=["best", "plain"], range=[colours["accent"], colours["muted"]]),
         ),
         tooltip=[
             alt.Tooltip("what:N", title="what"),

@@ -44,10 +44,10 @@ THEME: dict[str, Any] = {
 CSS = """
 <style>
 :root { %s }
-.rm-tiles { display:grid; grid-template-columns:repeat(auto-fit,minmax(165px,1fr)); gap:12px; }
+.rm-tiles { display:grid; grid-template-columns:repeat(auto-fit,minmax(148px,1fr)); gap:12px; }
 .rm-tile { background:var(--paper); border:1px solid var(--line); border-radius:12px;
-  padding:13px 16px; }
-.rm-tile b { display:block; font-size:25px; line-height:1.25; letter-spacing:-.02em; margin:2px 0;
+  padding:12px 14px; }
+.rm-tile b { display:block; font-size:22px; line-height:1.25; letter-spacing:-.02em; margin:2px 0;
   overflow-wrap:anywhere; }
 .rm-tile span, .rm-muted { color:var(--muted); font-size:13px; }
 .rm-tile span { display:block; overflow-wrap:anywhere; }
@@ -75,7 +75,7 @@ CSS = """
 .rm-scroll th { text-align:left; color:var(--muted); font-weight:600; font-size:12.5px;
   border:0; border-bottom:1px solid var(--line); padding:8px 11px; white-space:nowrap; }
 .rm-scroll td { padding:7px 11px; border:0; border-bottom:1px solid var(--line);
-  vertical-align:top; overflow-wrap:anywhere; }
+  vertical-align:top; overflow-wrap:break-word; min-width:5ch; max-width:60ch; }
 .rm-scroll tr:last-child td { border-bottom:0; }
 .rm-scroll .n { text-align:right; font-variant-numeric:tabular-nums; white-space:nowrap; }
 .rm-scroll tr.best td { background:var(--tint); font-weight:600; }
