@@ -29,6 +29,7 @@ class Screen:
     group: str
 
 
+LOGO = str(Path(__file__).with_name("logo.svg"))
 SCREENS = (
     Screen("overview", "Overview", ":material/home:", "Now"),
     Screen("live", "Live service", ":material/monitor_heart:", "Now"),
@@ -48,6 +49,7 @@ def main(arguments: Sequence[str]) -> None:
     st.set_page_config(
         page_title=f"{shop.project} · RecoMart", page_icon=":material/shopping_bag:", layout="wide"
     )
+    st.logo(LOGO, size="large")
     grouped: dict[str, list[st.Page]] = {}
     for screen in SCREENS:
         page = st.Page(

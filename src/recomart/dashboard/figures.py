@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 HEIGHT = 240
-LONGEST_LABEL = 190
+LONGEST_LABEL = 250
 """Pixels."""
 
 
@@ -29,7 +29,7 @@ def put(chart: alt.Chart | alt.LayerChart, says: str, key: str) -> None:
         chart.configure(
             background="transparent",
             font="system-ui, sans-serif",
-            padding={"left": 0, "top": 4, "right": 44, "bottom": 0},
+            padding=2,
         )
         .configure_view(stroke=None)
         .configure_axis(
@@ -110,10 +110,12 @@ def bars(
     """Draw ``what``, ``value`` as horizontal bars in their order; `limit` is a dashed line."""
     colours = colours_of(mode())
     base = alt.Chart(_data(rows)).encode(y=alt.Y("what:N", sort=None, title=None))
+    most = max((float(row["value"]) for row in rows), default=1.0)
+    scale = alt.Scale(domain=[0, 1.12 * max(most, limit or 0.0) or 1.0], nice=False)
     amounts = base.mark_bar(
         cornerRadiusEnd=4, color=colours["accent"], height={"band": 0.66}
     ).encode(
-        x=alt.X("value:Q", title=x, axis=alt.Axis(format="~s", tickCount=5)),
+        x=alt.X("value:Q", title=x, axis=alt.Axis(format="~s", tickCount=5), scale=scale),
         tooltip=[
             alt.Tooltip("what:N", title="what"),
             alt.Tooltip("value:Q", format=",.4~g", title=x),
@@ -152,7 +154,11 @@ def intervals(rows: Sequence[Mapping[str, Any]], x: str, says: str, key: str) ->
             alt.Tooltip("high:Q", format=".4f", title="to"),
         ],
     )
-    axis = alt.X("low:Q", title=x, axis=alt.Axis(format=".2~f"), scale=alt.Scale(zero=False))
+    ends = [float(row[name]) for row in rows for name in ("low", "high") if row[name] is not None]
+    least, most = min(ends, default=0.0), max(ends, default=1.0)
+    room = 0.14 * (most - least or 1.0)  # for the number beside the last whisker
+    scale = alt.Scale(domain=[max(0.0, least - room / 4), most + room], nice=False)
+    axis = alt.X("low:Q", title=x, axis=alt.Axis(format=".3~f", tickCount=6), scale=scale)
     whisker = base.mark_rule(strokeWidth=3, opacity=0.45).encode(x=axis, x2="high:Q")
     dot = base.mark_circle(size=95, opacity=1).encode(x="mean:Q")
     written = base.mark_text(align="left", dx=9, fontSize=11.5).encode(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
@@ -18,6 +19,7 @@ from recomart.dashboard import theme
 from recomart.dashboard.exports import csv_of
 from recomart.errors import RecomartError
 from recomart.pages.page import written_value
+from recomart.vocabulary import SECOND_US
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -33,8 +35,9 @@ def html(pattern: str, **values: object) -> Markup:
 
 
 def put(markup: Markup) -> None:
-    """Show HTML that `html` made."""
-    st.html(str(markup))
+    """Show HTML that `html` made; nothing where it is empty."""
+    if markup:
+        st.html(str(markup))
 
 
 def mode() -> str:
@@ -94,6 +97,19 @@ def notes(told: Iterable[tuple[str, Tone]]) -> None:
         for words, tone in told
     ]
     put(Markup().join(made))
+
+
+def points(told: Iterable[str]) -> None:
+    """Show sentences as a list, set apart together."""
+    made = Markup().join(html("<li>{words}</li>", words=words) for words in told)
+    if made:
+        put(html('<div class="rm-note"><ul>{made}</ul></div>', made=made))
+
+
+def moment(us: int) -> Markup:
+    """Return a moment in microseconds as day and minute, UTC, on one line, for a cell."""
+    at = datetime.fromtimestamp(us / SECOND_US, timezone.utc)
+    return html('<span class="rm-muted rm-time">{at}</span>', at=at.strftime("%d %b %Y, %H:%M"))
 
 
 def problem(error: RecomartError) -> None:
@@ -186,6 +202,11 @@ def pills(words: Iterable[str]) -> Markup:
     return Markup().join(html('<span class="rm-pill">{word}</span>', word=word) for word in words)
 
 
+def titled(title: str, words: Iterable[str]) -> Markup:
+    """Return a title with pills below it, for a cell."""
+    return html("<div>{title}</div>{words}", title=title, words=pills(words))
+
+
 def bar(share: float) -> Markup:
     """Return a thin bar of a share from 0 to 1, for a cell or a line."""
     width = f"{100 * min(max(share, 0.0), 1.0):.0f}"
@@ -209,10 +230,11 @@ def lines(told: Iterable[tuple[int, str, str, Markup, Markup]]) -> None:
     put(html('<div class="rm-lines">{made}</div>', made=Markup().join(made)))
 
 
-def picture(svg: str, says: str) -> None:
-    """Show a picture of ours; `says` stands below it and is read aloud."""
-    st.image(theme.coloured(svg, mode()), width="stretch", alt=says)
-    text(says)
+def picture(name: str, svg: str, says: str, width: int | Literal["stretch"] = "stretch") -> None:
+    """Show a picture of ours on a card; `says` stands below it and is read aloud."""
+    with st.container(key=f"card-picture-{name}"):
+        st.image(theme.coloured(svg, mode()), width=width, alt=says)
+        text(says)
 
 
 def export(

@@ -63,6 +63,7 @@ CSS = """
   border-radius:0 10px 10px 0; max-width:95ch; overflow-wrap:anywhere; }
 .rm-note + .rm-note { margin-top:8px; }
 .rm-note.good { border-color:var(--good); } .rm-note.warn { border-color:var(--warn); }
+.rm-note ul { margin:0; padding-left:18px; } .rm-note li { margin:3px 0; }
 .rm-note b { display:block; } .rm-note code, .rm-empty code { background:var(--tint);
   color:var(--ink); padding:2px 7px; border-radius:6px; font-size:13px; }
 .rm-empty { border:1px dashed var(--line); border-radius:12px; padding:26px 22px;
@@ -73,7 +74,7 @@ CSS = """
   border-radius:12px; padding:2px 4px 6px; }
 .rm-scroll table { border-collapse:collapse; width:100%%; font-size:14px; margin:0; }
 .rm-scroll th { text-align:left; color:var(--muted); font-weight:600; font-size:12.5px;
-  border:0; border-bottom:1px solid var(--line); padding:8px 11px; white-space:nowrap; }
+  border:0; border-bottom:1px solid var(--line); padding:8px 11px; vertical-align:bottom; }
 .rm-scroll td { padding:7px 11px; border:0; border-bottom:1px solid var(--line);
   vertical-align:top; overflow-wrap:break-word; min-width:5ch; max-width:60ch; }
 .rm-scroll tr:last-child td { border-bottom:0; }
@@ -89,14 +90,15 @@ CSS = """
 .rm-line .side b { color:var(--ink); font-size:15px; display:block; }
 .rm-pill { display:inline-block; background:var(--tint); color:var(--accent); border-radius:99px;
   padding:1px 9px; font-size:12px; font-weight:600; margin-right:4px; }
-.rm-bar { height:4px; border-radius:3px; background:var(--line); margin-top:4px; }
+.rm-bar { height:4px; border-radius:3px; background:var(--line); margin-top:4px;
+  min-width:64px; }
+.rm-scroll .rm-bar { margin-top:9px; } .rm-time { white-space:nowrap; }
 .rm-bar span { display:block; height:4px; border-radius:3px; background:var(--accent); }
 .rm-raw { font-family:ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; font-size:12.5px;
   white-space:pre-wrap; overflow-wrap:anywhere; }
 [class*="st-key-card"] { background:var(--paper); border:1px solid var(--line);
-  border-radius:12px; padding:14px 16px 10px; }
-[data-testid="stImage"] img { background:var(--paper); border-radius:12px;
-  border:1px solid var(--line); padding:12px 16px; box-sizing:border-box; }
+  border-radius:12px; padding:14px 16px 10px; gap:4px; }
+[class*="st-key-card-picture"] [data-testid="stImage"] { margin:0 auto; }
 [data-testid="stMainBlockContainer"] { max-width:1180px; }
 </style>
 """

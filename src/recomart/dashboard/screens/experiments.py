@@ -73,7 +73,7 @@ def _comparison(told: Evaluation) -> None:
     ]
     says = f"{str(chosen).upper()}: mean over users, with the 95 % interval; blue is what serves."
     figures.intervals(rows, str(chosen).upper(), says, "compared")
-    look.notes((line, "") for line in told.observations)
+    look.points(told.observations)
     _table(told)
     _gate(told)
     _importance(told)
@@ -208,15 +208,11 @@ def _promote(shop: Shop, models: list[dict[str, Any]]) -> None:
 @st.dialog("Promote this model?")
 def _confirm(shop: Shop, models: list[dict[str, Any]], number: int, champion: int | None) -> None:
     chosen = next(one for one in models if one["number"] == number)
-    look.notes(
-        [
-            (
-                f"Number {number} ({chosen['model']}) will serve in place of number {champion}. A "
-                "running service takes it up within seconds.",
-                "warn",
-            )
-        ]
+    says = (
+        f"Number {number} ({chosen['model']}) will serve in place of number {champion}. "
+        "A running service takes it up within seconds."
     )
+    look.notes([(says, "warn")])
     why = st.text_input("Why", placeholder="kept with the decision", key="promote-why")
     if st.button("Promote", type="primary", disabled=not why.strip(), key="promote-sure"):
         with look.guarded():

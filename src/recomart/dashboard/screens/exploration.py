@@ -81,4 +81,4 @@ def _pictures(shop: Shop, manifest: Manifest, pictures: dict[str, str]) -> None:
     for place, (name, says) in enumerate(pictures.items()):
         with columns[place % 2], look.guarded():
             body = shop.body(manifest, f"{name}.svg")
-            look.picture(body.decode("utf-8", "replace"), says)
+            look.picture(name, body.decode("utf-8", "replace"), says)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
-from markupsafe import Markup
 
 from recomart.dashboard import look, service
 from recomart.dashboard.screens.live import not_there
 from recomart.errors import UnavailableError
-from recomart.vocabulary import SECOND_US
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from markupsafe import Markup
 
     from recomart.client import Client
     from recomart.dashboard.shop import Shop
@@ -22,7 +21,8 @@ if TYPE_CHECKING:
 
 MOST_OFFERED = 300
 """Users or items in a list to choose from; typing narrows it."""
-MOST_EVENTS = 30
+MOST_EVENTS = 60
+MOST_VISITS = 14
 MOST_DAYS = 120
 """Days of events that are looked through for a history, newest first."""
 USER, SESSION = "A user", "An anonymous session"
@@ -154,17 +154,19 @@ def _history(rows: list[dict[str, Any]], items: Items) -> None:
     if not rows:
         look.empty("No history", "A newcomer: the list starts from what is popular now.")
         return
+    visits: list[tuple[str, list[str], int]] = []
+    for row in rows:  # what was done with one item, one thing after the other, is told together
+        item, kind = str(row["item_id"]), str(row["event_type"])
+        if visits and visits[-1][0] == item:
+            visits[-1][1].insert(0, kind)
+        else:
+            visits.append((item, [kind], row["occurred_us"]))
+    titles = {str(row["item_id"]): row["title"] for row in rows}
     look.table(
-        ("when, UTC", "what", "item"),
+        ("when, UTC", "item, and what they did with it"),
         [
-            (
-                datetime.fromtimestamp(row["occurred_us"] / SECOND_US, timezone.utc).strftime(
-                    "%Y-%m-%d %H:%M"
-                ),
-                look.pills([row["event_type"]]),
-                row["title"] or items.title(str(row["item_id"])),
-            )
-            for row in rows[:15]
+            (look.moment(us), look.titled(titles[item] or items.title(item), dict.fromkeys(kinds)))
+            for item, kinds, us in visits[:MOST_VISITS]
         ],
     )
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 CHAMPION = "champion"
 UP, DOWN = "made from", "made of it"
-SHORT = 12
+SHORT, RUN = 12, len("20260101T120000")
+"""Letters of a hash and of a run's id that are shown."""
+WIDTH = 840
 
 
 def show(shop: Shop) -> None:
@@ -46,7 +48,7 @@ def _picture(shop: Shop, name: str, *, is_down: bool) -> None:
     with st.spinner("Drawing …"):
         svg, told = traced(shop, name, is_down=is_down)
     says = "What was made of it." if is_down else "What it was made from, up to the raw files."
-    look.picture(svg, f"{says} Arrows that follow from others are left out.")
+    look.picture("lineage", svg, f"{says} Arrows that follow from others are left out.", WIDTH)
     look.heading("Versions", "Of everything in the picture.")
     rows = [
         (
@@ -55,7 +57,7 @@ def _picture(shop: Shop, name: str, *, is_down: bool) -> None:
             one["version"][:SHORT],
             one["rows"] or None,
             one["stage"] or "not in the lake",
-            one["run_id"] or "–",
+            (one["run_id"] or "–")[:RUN],
             words.day(one["created_at"]) if one["created_at"] else "–",
         )
         for one in told["nodes"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from datetime import datetime, timezone
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import streamlit as st
@@ -33,7 +34,13 @@ class Look(NamedTuple):
 
 def show(shop: Shop) -> None:
     """Show it, and again every few seconds."""
-    st.fragment(run_every=EVERY_S)(_live)(shop)
+    st.fragment(run_every=EVERY_S)(_guarded)(shop)
+
+
+def _guarded(shop: Shop) -> None:
+    """Guard it by itself: a fragment runs again without what stood around it."""
+    with look.guarded():
+        _live(shop)
 
 
 def _live(shop: Shop) -> None:
@@ -117,7 +124,7 @@ def _course(seen: list[Look]) -> None:
         look.text("Figures over time show after a few seconds.")
         return
     rates, delays = [], []
-    for before, now in zip(seen, seen[1:], strict=False):
+    for before, now in pairwise(seen):
         when = datetime.fromtimestamp(now.at_s, timezone.utc).isoformat(timespec="milliseconds")
         rates.append({"when": when, "what": "requests", "value": _rate([before, now])})
         came = exposition.less(

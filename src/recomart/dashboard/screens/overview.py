@@ -37,7 +37,7 @@ def show(shop: Shop) -> None:
     for tile in (_model, _goodness, _quality, _freshness, _service, _last_run):
         try:
             told.append(tile(shop))
-        except RecomartError as error:  # the other tiles stand
+        except RecomartError as error:  # noqa: PERF203 - the other tiles stand
             told.append((tile.__name__.strip("_").replace("_", " "), "!", error.code, "warn"))
             wrong.append(error)
     look.tiles(told)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from recomart.dashboard.shop import Shop
 
 REPORT = "data_quality_report.json"
-PAGE_ROWS = 25
+PAGE_ROWS = 12
 MOST_ROWS = 20_000
 """Rows in quarantine that are looked through, the newest files first."""
 ALL = "all"
@@ -77,6 +77,7 @@ def _over_time(shop: Shop, told: Quality) -> None:
             "value": 100 * day.rows.quarantined / day.rows.rows_in,
         }
         for source in told.sources
+        if len(source.counts.dates) > 1
         for day in source.counts.dates
         if day.date and day.rows.rows_in
     ]
@@ -125,7 +126,7 @@ def _source(source: SourceQuality) -> None:
                 (one.code, one.says, one.violations, look.bar(one.violations / most))
                 for one in broken
             ]
-            look.table(("rule", "says that", "broken", "·"), table)
+            look.table(("rule", "says that", "broken", ""), table)
             look.text(f"{len(rules) - len(broken)} further rules are kept by every row.")
 
 
@@ -153,7 +154,12 @@ def _quarantine(shop: Shop, source: SourceQuality) -> None:
     look.table(
         ("file", "line", "rules", "the row as it came"),
         [
-            (row["file"], row["line"], look.pills(str(row["rules"]).split()), look.raw(row["raw"]))
+            (
+                row["file"].rpartition("/")[2],
+                row["line"],
+                look.pills(str(row["rules"]).split()),
+                look.raw(row["raw"]),
+            )
             for row in shown
         ],
     )
