@@ -12,7 +12,10 @@ import pytest
 from recomart import cli
 from recomart.cli import recomart
 
-HEAVY = {"duckdb", "ibis", "matplotlib", "numpy", "pandas", "pyarrow", "rich", "scipy", "httpx"}
+HEAVY = {
+    *("altair", "duckdb", "httpx", "ibis", "matplotlib", "numpy", "pandas", "pyarrow", "rich"),
+    *("scipy", "streamlit"),
+}
 
 
 def commands(group=recomart, above=""):

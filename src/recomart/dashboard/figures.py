@@ -65,6 +65,11 @@ def _data(rows: Sequence[Mapping[str, Any]]) -> alt.Data:
     return alt.Data(values=[dict(row) for row in rows])
 
 
+def _short(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the format of an axis: 12k where numbers are large."""
+    return "~s" if max((abs(row["value"]) for row in rows), default=0) >= 1_000 else ".3~g"
+
+
 def over_time(
     rows: Sequence[Mapping[str, Any]],
     y: str,
@@ -76,12 +81,14 @@ def over_time(
 ) -> None:
     """Draw ``when``, ``what``, ``value``: lines with points, or stacked areas of counts.
 
-    `clock` writes the time of the day instead of the day.
+    `clock` writes the time of the day instead of the day, and shows the distance from 0.
     """
     written = "%H:%M:%S" if clock else "%d %b"
     base = alt.Chart(_data(rows)).encode(
         x=alt.X(
-            "when:T", title="UTC", axis=alt.Axis(format=written, grid=False, labelOverlap=True)
+            "when:T",
+            title="UTC",
+            axis=alt.Axis(format=written, grid=False, labelOverlap="greedy", labelSeparation=10),
         ),
         color=alt.Color("what:N", sort=None),
         tooltip=[
@@ -90,7 +97,7 @@ def over_time(
             alt.Tooltip("value:Q", format=",.4~g", title=y),
         ],
     )
-    axis = alt.Axis(format="~s", tickCount=5)
+    axis = alt.Axis(format=_short(rows), tickCount=5)
     if stacked:
         chart = base.mark_area(opacity=0.85).encode(
             y=alt.Y("value:Q", title=y, axis=axis, stack="zero"),
@@ -99,7 +106,7 @@ def over_time(
     else:
         points = alt.OverlayMarkDef(size=34, filled=True)
         chart = base.mark_line(strokeWidth=2, point=points if len(rows) < 80 else False).encode(
-            y=alt.Y("value:Q", title=y, axis=axis, scale=alt.Scale(zero=False))
+            y=alt.Y("value:Q", title=y, axis=axis, scale=alt.Scale(zero=clock))
         )
     put(chart.properties(height=HEIGHT), says, key)
 
@@ -111,11 +118,11 @@ def bars(
     colours = colours_of(mode())
     base = alt.Chart(_data(rows)).encode(y=alt.Y("what:N", sort=None, title=None))
     most = max((float(row["value"]) for row in rows), default=1.0)
-    scale = alt.Scale(domain=[0, 1.12 * max(most, limit or 0.0) or 1.0], nice=False)
+    scale = alt.Scale(domain=[0, 1.2 * max(most, limit or 0.0) or 1.0], nice=False)
     amounts = base.mark_bar(
         cornerRadiusEnd=4, color=colours["accent"], height={"band": 0.66}
     ).encode(
-        x=alt.X("value:Q", title=x, axis=alt.Axis(format="~s", tickCount=5), scale=scale),
+        x=alt.X("value:Q", title=x, axis=alt.Axis(format=_short(rows), tickCount=5), scale=scale),
         tooltip=[
             alt.Tooltip("what:N", title="what"),
             alt.Tooltip("value:Q", format=",.4~g", title=x),
@@ -156,7 +163,7 @@ def intervals(rows: Sequence[Mapping[str, Any]], x: str, says: str, key: str) ->
     )
     ends = [float(row[name]) for row in rows for name in ("low", "high") if row[name] is not None]
     least, most = min(ends, default=0.0), max(ends, default=1.0)
-    room = 0.14 * (most - least or 1.0)  # for the number beside the last whisker
+    room = 0.22 * (most - least or 1.0)  # for the number beside the last whisker
     scale = alt.Scale(domain=[max(0.0, least - room / 4), most + room], nice=False)
     axis = alt.X("low:Q", title=x, axis=alt.Axis(format=".3~f", tickCount=6), scale=scale)
     whisker = base.mark_rule(strokeWidth=3, opacity=0.45).encode(x=axis, x2="high:Q")

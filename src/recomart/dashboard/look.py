@@ -37,7 +37,7 @@ def html(pattern: str, **values: object) -> Markup:
 def put(markup: Markup) -> None:
     """Show HTML that `html` made; nothing where it is empty."""
     if markup:
-        st.html(str(markup))
+        st.html(markup.encode("utf-8", "replace").decode())  # half a surrogate pair is no text
 
 
 def mode() -> str:
@@ -190,6 +190,11 @@ def _cell(value: object) -> tuple[Markup, bool]:
     told: dict[str, Any] = written_value(value)
     kind = "n" if told["number"] else ""
     return html('<td class="{kind}">{text}</td>', kind=kind, text=told["text"]), told["number"]
+
+
+def whole(words: str) -> Markup:
+    """Return text that is not broken into lines, for a cell."""
+    return html('<span class="rm-time">{words}</span>', words=words)
 
 
 def raw(words: str) -> Markup:

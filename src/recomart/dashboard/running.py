@@ -19,6 +19,7 @@ HOST = "127.0.0.1"
 """Whoever opens it may promote a model, so nobody else may."""
 OPTIONS: dict[str, Any] = {
     "browser.gatherUsageStats": False,
+    "client.disableDataExport": True,  # ours make formulas inert
     "client.showErrorDetails": "none",
     "client.toolbarMode": "minimal",
     "global.developmentMode": False,

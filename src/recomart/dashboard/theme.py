@@ -44,7 +44,7 @@ THEME: dict[str, Any] = {
 CSS = """
 <style>
 :root { %s }
-.rm-tiles { display:grid; grid-template-columns:repeat(auto-fit,minmax(148px,1fr)); gap:12px; }
+.rm-tiles { display:grid; grid-template-columns:repeat(auto-fit,minmax(138px,1fr)); gap:12px; }
 .rm-tile { background:var(--paper); border:1px solid var(--line); border-radius:12px;
   padding:12px 14px; }
 .rm-tile b { display:block; font-size:22px; line-height:1.25; letter-spacing:-.02em; margin:2px 0;
@@ -89,7 +89,7 @@ CSS = """
 .rm-line .side { text-align:right; font-size:12.5px; color:var(--muted); }
 .rm-line .side b { color:var(--ink); font-size:15px; display:block; }
 .rm-pill { display:inline-block; background:var(--tint); color:var(--accent); border-radius:99px;
-  padding:1px 9px; font-size:12px; font-weight:600; margin-right:4px; }
+  padding:1px 9px; font-size:12px; font-weight:600; margin-right:4px; white-space:nowrap; }
 .rm-bar { height:4px; border-radius:3px; background:var(--line); margin-top:4px;
   min-width:64px; }
 .rm-scroll .rm-bar { margin-top:9px; } .rm-time { white-space:nowrap; }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
+BLANK = "\u00a0"
+"""At which a line is not broken."""
 STEPS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"))
 
 
@@ -13,26 +15,23 @@ def now_s() -> float:
 
 
 def span(seconds: float) -> str:
-    """Write how long: ``3 d``, ``4.2 h``, ``12 min``, ``5 s``, ``8 ms``."""
+    """Write how long: ``3 d``, ``4.2 h``, ``12 min``, ``5 s``, ``8 ms``; it is not broken."""
     for size, unit in STEPS:
         if abs(seconds) >= size:
-            return (
-                f"{seconds / size:.2g} {unit}"
-                if seconds / size < 10
-                else (f"{seconds / size:,.0f} {unit}")
-            )
-    return f"{1_000 * seconds:.3g} ms"
+            amount = seconds / size
+            return f"{amount:.2g}{BLANK}{unit}" if amount < 10 else f"{amount:,.0f}{BLANK}{unit}"
+    return f"{1_000 * seconds:.3g}{BLANK}ms"
 
 
 def since(moment: str) -> str:
     """Write how long ago an ISO moment was."""
     age_s = now_s() - datetime.fromisoformat(moment).timestamp()
-    return f"{span(max(age_s, 1.0))} ago"
+    return f"{span(max(age_s, 1.0))}{BLANK}ago"
 
 
 def day(moment: str) -> str:
     """Write the day and minute of an ISO moment, UTC."""
-    return moment[:16].replace("T", " ")
+    return moment[:16].replace("T", BLANK)
 
 
 def interval(mean: float | None, low: float | None, high: float | None) -> str:

@@ -20,8 +20,9 @@ BEYOND = {
     "tail_share": "tail share",
 }
 MOST_IMPORTANT = 12
-PROMOTED = "promoted"
-"""What a promotion said, until it was shown once."""
+COMPARED, SERVING, RUNS = "Comparison", "Champion and challenger", "Runs"
+PROMOTED, ASKED = "promoted", "promotion-asked"
+"""In the session: what a promotion said, until shown once; the number that is asked about."""
 
 
 def show(shop: Shop) -> None:
@@ -37,14 +38,17 @@ def show(shop: Shop) -> None:
     said = st.session_state.pop(PROMOTED, "")
     if said:
         look.notes([(said, "good")])
-    compared, serving, runs = st.tabs(["Comparison", "Champion and challenger", "Runs"])
-    with compared, look.guarded():
-        if told:
+    parts = [COMPARED, SERVING, RUNS] if told else [SERVING, RUNS]
+    part = st.segmented_control(
+        "Part", parts, default=parts[0], key="experiments-part", label_visibility="collapsed"
+    )
+    with look.guarded():
+        if part == RUNS:
+            _runs(shop.runs())
+        elif part == COMPARED and told:
             _comparison(told)
-    with serving, look.guarded():
-        _published(shop)
-    with runs, look.guarded():
-        _runs(shop.runs())
+        else:
+            _published(shop)
 
 
 def _comparison(told: Evaluation) -> None:
@@ -201,11 +205,17 @@ def _promote(shop: Shop, models: list[dict[str, Any]]) -> None:
     others = [one["number"] for one in models if one["number"] != champion]
     left, right = st.columns([1, 3], vertical_alignment="bottom")
     number = left.selectbox("Number", others, key="promote-number")
-    if right.button("Promote …", icon=":material/publish:", key="promote") and number is not None:
-        _confirm(shop, models, int(number), champion)
+    if right.button("Promote …", icon=":material/publish:", key="promote"):
+        st.session_state[ASKED] = number
+    if st.session_state.get(ASKED) is not None:
+        _confirm(shop, models, int(st.session_state[ASKED]), champion)
 
 
-@st.dialog("Promote this model?")
+def _leave() -> None:
+    st.session_state.pop(ASKED, None)
+
+
+@st.dialog("Promote this model?", on_dismiss=_leave)
 def _confirm(shop: Shop, models: list[dict[str, Any]], number: int, champion: int | None) -> None:
     chosen = next(one for one in models if one["number"] == number)
     says = (
@@ -217,6 +227,7 @@ def _confirm(shop: Shop, models: list[dict[str, Any]], number: int, champion: in
     if st.button("Promote", type="primary", disabled=not why.strip(), key="promote-sure"):
         with look.guarded():
             st.session_state[PROMOTED] = promote(shop, number, why.strip())
+            _leave()
             st.rerun()
 
 

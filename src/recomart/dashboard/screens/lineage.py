@@ -30,18 +30,14 @@ def show(shop: Shop) -> None:
             "recomart run",
         )
         return
-    look.lead(
-        "Every version knows what it was made from. Choose a data set, or type the id of a "
-        "recommendation."
-    )
+    look.lead("Every version knows what it was made from.")
     first = [CHAMPION] if shop.find("published_model") else []
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
-    name = left.selectbox("What", [*first, *names], key="lineage-name", accept_new_options=True)
+    left, middle, right = st.columns([3, 3, 2], vertical_alignment="bottom")
+    chosen = left.selectbox("What", [*first, *names], key="lineage-name")
+    given = middle.text_input("Or a recommendation, by its id", key="lineage-given").strip()
     way = right.segmented_control("Way", [UP, DOWN], default=UP, key="lineage-way")
-    if not name:
-        return
     with look.guarded():
-        _picture(shop, str(name), is_down=way == DOWN)
+        _picture(shop, given or str(chosen), is_down=way == DOWN)
 
 
 def _picture(shop: Shop, name: str, *, is_down: bool) -> None:

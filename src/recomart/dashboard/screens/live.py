@@ -165,7 +165,7 @@ def _features(health: Health) -> None:
     rows = [
         (
             one.view,
-            one.version,
+            one.version[:12],
             words.span(one.age_s),
             look.pills(["fresh" if one.is_fresh else "old"]),
         )

@@ -95,7 +95,12 @@ def _freshness(shop: Shop) -> Tile:
     last_s = told.overview.last_us / SECOND_US
     age_s = words.now_s() - last_s
     note = f"{told.overview.n_events:,} events of {told.overview.n_users:,} users"
-    return "Newest event", f"{words.span(age_s)} ago", note, "good" if age_s < 172_800 else "warn"
+    return (
+        "Newest event",
+        f"{words.span(age_s)}{words.BLANK}ago",
+        note,
+        "good" if age_s < 172_800 else "warn",
+    )
 
 
 def _service(shop: Shop) -> Tile:

@@ -155,10 +155,10 @@ def _quarantine(shop: Shop, source: SourceQuality) -> None:
         ("file", "line", "rules", "the row as it came"),
         [
             (
-                row["file"].rpartition("/")[2],
+                look.whole(str(row["file"]).rpartition("/")[2]),
                 row["line"],
                 look.pills(str(row["rules"]).split()),
-                look.raw(row["raw"]),
+                look.raw(str(row["raw"])),
             )
             for row in shown
         ],
