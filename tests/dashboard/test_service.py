@@ -104,7 +104,7 @@ def test_a_silent_service_does_not_hold_a_screen_up(name, see, two_models):
     assert spent_s < MOST_S + 2
     if name != "overview":
         assert "<code>recomart -s" in screen.html
-        assert "did not answer within" in screen.html
+        assert "The service does not answer" in screen.html
 
 
 def test_a_button_asks_a_service_again(see, two_models):

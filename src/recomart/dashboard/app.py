@@ -29,7 +29,8 @@ class Screen:
     group: str
 
 
-LOGO = str(Path(__file__).with_name("logo.svg"))
+LOGO, ICON = (str(Path(__file__).with_name(name)) for name in ("logo.svg", "icon.svg"))
+"""Of ours: an icon by name would be fetched from elsewhere."""
 SCREENS = (
     Screen("overview", "Overview", ":material/home:", "Now"),
     Screen("live", "Live service", ":material/monitor_heart:", "Now"),
@@ -46,10 +47,8 @@ def main(arguments: Sequence[str]) -> None:
     """Show the app: folder, settings as JSON, and the options that lead to them."""
     folder, settings, *before = arguments
     shop = _opened(folder, settings, tuple(before))
-    st.set_page_config(
-        page_title=f"{shop.project} · RecoMart", page_icon=":material/shopping_bag:", layout="wide"
-    )
-    st.logo(LOGO, size="large")
+    st.set_page_config(f"{shop.project} · RecoMart", page_icon=ICON, layout="wide")
+    st.logo(LOGO, icon_image=ICON, size="large")
     grouped: dict[str, list[st.Page]] = {}
     for screen in SCREENS:
         page = st.Page(

@@ -188,8 +188,8 @@ def _cell(value: object) -> tuple[Markup, bool]:
     if isinstance(value, Markup):
         return html("<td>{value}</td>", value=value), False
     told: dict[str, Any] = written_value(value)
-    kind = "n" if told["number"] else ""
-    return html('<td class="{kind}">{text}</td>', kind=kind, text=told["text"]), told["number"]
+    pattern = '<td class="n">{text}</td>' if told["number"] else "<td>{text}</td>"
+    return html(pattern, text=told["text"]), told["number"]
 
 
 def whole(words: str) -> Markup:
