@@ -103,7 +103,7 @@ def test_a_silent_service_does_not_hold_a_screen_up(name, see, two_models):
     assert screen.problems == []
     assert spent_s < MOST_S + 2
     if name != "overview":
-        assert "<code>recomart -s" in screen.html
+        assert "<code>recomart -s " in screen.html
         assert "The service does not answer" in screen.html
 
 

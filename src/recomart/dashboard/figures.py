@@ -22,7 +22,7 @@ LONGEST_LABEL = 250
 """Pixels."""
 
 
-def put(chart: alt.Chart | alt.LayerChart, says: str, key: str) -> None:
+def put(chart: alt.Chart | alt.LayerChart | alt.FacetChart, says: str, key: str) -> None:
     """Show a figure on a card, with the sentence that says what it shows."""
     colours = colours_of(mode())
     looked = (
@@ -61,8 +61,8 @@ def put(chart: alt.Chart | alt.LayerChart, says: str, key: str) -> None:
         text(says)
 
 
-def _data(rows: Sequence[Mapping[str, Any]]) -> alt.Data:
-    return alt.Data(values=[dict(row) for row in rows])
+def _data(rows: Sequence[Mapping[str, Any]]) -> alt.InlineData:
+    return alt.InlineData(values=[dict(row) for row in rows])
 
 
 def _short(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -83,7 +83,8 @@ def over_time(
 
     `clock` writes the time of the day instead of the day, and shows the distance from 0.
     """
-    written = "%H:%M:%S" if clock else "%d %b"
+    n_days = len({str(row["when"])[:10] for row in rows})
+    written = "%H:%M:%S" if clock else "%d %b" if n_days > 2 else "%d %b %H:%M"
     base = alt.Chart(_data(rows)).encode(
         x=alt.X(
             "when:T",

@@ -204,7 +204,12 @@ def raw(words: str) -> Markup:
 
 def pills(words: Iterable[str]) -> Markup:
     """Return short words as pills, for a cell."""
-    return Markup().join(html('<span class="rm-pill">{word}</span>', word=word) for word in words)
+    return Markup().join(pill(word) for word in words)
+
+
+def pill(word: str, tone: Literal["", "quiet"] = "") -> Markup:
+    """Return one word as a pill, for a cell; a quiet one is grey."""
+    return html('<span class="rm-pill {tone}">{word}</span>', word=word, tone=tone)
 
 
 def titled(title: str, words: Iterable[str]) -> Markup:

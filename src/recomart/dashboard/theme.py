@@ -79,9 +79,13 @@ CSS = """
   vertical-align:top; overflow-wrap:break-word; min-width:5ch; max-width:60ch; }
 .rm-scroll tr:last-child td { border-bottom:0; }
 .rm-scroll .n { text-align:right; font-variant-numeric:tabular-nums; white-space:nowrap; }
+.rm-scroll th.n { white-space:normal; }
+.rm-scroll tr.best .rm-pill { background:var(--paper); }
+.rm-pill.quiet { color:var(--muted); }
 .rm-scroll tr.best td { background:var(--tint); font-weight:600; }
 .rm-lines { display:flex; flex-direction:column; gap:8px; }
-.rm-line { display:grid; grid-template-columns:28px 1fr 92px; gap:10px; align-items:center;
+.rm-line { display:grid; grid-template-columns:22px minmax(0,1fr) 76px; gap:10px;
+  align-items:center;
   background:var(--paper); border:1px solid var(--line); border-radius:12px; padding:9px 14px; }
 .rm-line .rank { font-size:17px; font-weight:700; color:var(--muted); text-align:center; }
 .rm-line .what { font-weight:600; overflow-wrap:anywhere; line-height:1.3; }
@@ -92,7 +96,8 @@ CSS = """
   padding:1px 9px; font-size:12px; font-weight:600; margin-right:4px; white-space:nowrap; }
 .rm-bar { height:4px; border-radius:3px; background:var(--line); margin-top:4px;
   min-width:64px; }
-.rm-scroll .rm-bar { margin-top:9px; } .rm-time { white-space:nowrap; }
+.rm-scroll .rm-bar { margin-top:9px; }
+.rm-line .rm-bar { min-width:0; } .rm-time { white-space:nowrap; }
 .rm-bar span { display:block; height:4px; border-radius:3px; background:var(--accent); }
 .rm-raw { font-family:ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; font-size:12.5px;
   white-space:pre-wrap; overflow-wrap:anywhere; }

@@ -38,4 +38,10 @@ def interval(mean: float | None, low: float | None, high: float | None) -> str:
     """Write a mean with its interval."""
     if mean is None:
         return "–"
-    return f"{mean:.4f}" if low is None or high is None else f"{mean:.4f} [{low:.4f}, {high:.4f}]"
+    ends = "" if low is None or high is None else f" [{low:.4f}, {high:.4f}]"
+    return unbroken(f"{mean:.4f}{ends}")
+
+
+def unbroken(text: str) -> str:
+    """Return a text that stays on one line."""
+    return text.replace(" ", BLANK)

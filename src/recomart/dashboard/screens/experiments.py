@@ -20,6 +20,8 @@ BEYOND = {
     "tail_share": "tail share",
 }
 MOST_IMPORTANT = 12
+AT = "@10"
+"""The cut-off that tables show."""
 COMPARED, SERVING, RUNS = "Comparison", "Champion and challenger", "Runs"
 PROMOTED, ASKED = "promoted", "promotion-asked"
 """In the session: what a promotion said, until shown once; the number that is asked about."""
@@ -84,7 +86,7 @@ def _comparison(told: Evaluation) -> None:
 
 
 def _table(told: Evaluation) -> None:
-    at_ten = [name for name in told.models[0].metrics if name.endswith("@10")]
+    at_ten = [name for name in told.models[0].metrics if name.endswith(AT)]
     look.heading("All models", "At a cut-off of 10; then what lies beyond accuracy.")
     rows = [
         (
@@ -94,7 +96,7 @@ def _table(told: Evaluation) -> None:
         )
         for one in told.models
     ]
-    columns = ("model", *(name.removesuffix("@10") for name in at_ten), *BEYOND.values())
+    columns = ("model", *(name.removesuffix(AT) for name in at_ten), *BEYOND.values())
     serve = [n for n, one in enumerate(told.models) if one.model == told.decision.serve]
     look.table(columns, rows, best=serve)
     look.export("models", columns, rows)
@@ -149,7 +151,7 @@ def _published(shop: Shop) -> None:
                 one["model"],
                 words.since(one["made_at"]),
                 one["metric"] or "–",
-                one["figure"] or "–",
+                words.unbroken(one["figure"] or "–"),
                 look.pills([one["alias"]] if one["alias"] else []),
                 one["why"],
             )
@@ -161,9 +163,9 @@ def _published(shop: Shop) -> None:
         look.text("There is one model; from the second one on they can be compared and promoted.")
         return
     with look.guarded():
-        _compare(shop, models)
-    with look.guarded():
         _promote(shop, models)
+    with look.guarded():
+        _compare(shop, models)
 
 
 def published(shop: Shop) -> list[dict[str, Any]]:
@@ -192,11 +194,9 @@ def _compare(shop: Shop, models: list[dict[str, Any]]) -> None:
         )
     look.notes([(found["says"], "good" if found["comparable"] else "warn")])
     names = (f"number {one}", f"number {other}")
-    left, right = st.columns(2, gap="medium")
-    with left:
-        look.table(("figure", *names), [(k, *pair) for k, pair in found["figures"].items()])
-    with right:
-        look.table(("differs in", *names), [(k, *pair) for k, pair in found["differs"].items()])
+    shown = [(k, *pair) for k, pair in found["figures"].items() if k.endswith(AT) or "@" not in k]
+    look.table(("figure", *names), shown)
+    look.table(("differs in", *names), [(k, *pair) for k, pair in found["differs"].items()])
 
 
 def _promote(shop: Shop, models: list[dict[str, Any]]) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from markupsafe import Markup
+    from streamlit.delta_generator import DeltaGenerator
 
     from recomart.client import Client
     from recomart.dashboard.shop import Shop
@@ -120,12 +121,17 @@ def _user(shop: Shop, items: Items, n_items: int) -> None:
         "User", found, key=f"explorer-user-{wanted}", help="Those with most interactions first"
     )
     user = str(chosen)
-    left, right = st.columns([2, 3], gap="medium")
+    left, *rest = _columns(shop)
     with left, look.guarded():
         look.heading("What they did", "Their latest events in the lake.")
         _history(history(shop, user), items)
-    with right:
-        _lists(shop, items, lambda client: client.recommend(user, n_items), n_items)
+    _lists(shop, items, lambda client: client.recommend(user, n_items), n_items, rest)
+
+
+def _columns(shop: Shop) -> list[DeltaGenerator]:
+    """Return a column for what was done, and one for each service's list."""
+    widths = [3, 4, 4] if shop.loaded.settings.dashboard.other_api else [2, 3]
+    return list(st.columns(widths, gap="medium"))
 
 
 def history(shop: Shop, user: str) -> list[dict[str, Any]]:
@@ -173,30 +179,38 @@ def _history(rows: list[dict[str, Any]], items: Items) -> None:
 
 def _session(shop: Shop, items: Items, n_items: int) -> None:
     clicked: list[str] = st.session_state.setdefault("explorer-clicked", [])
-    left, right = st.columns([2, 3], gap="medium")
+    left, *rest = _columns(shop)
     with left:
         look.heading("What they looked at", "A visitor without a history; the latest counts most.")
         wanted = st.text_input("Search an item", key="session-search", placeholder="a title, an id")
         offered = items.matching(wanted)
         chosen = st.selectbox("Item", offered, format_func=items.title, key=f"session-{wanted}")
-        add, forget = st.columns(2)
+        add, forget = st.columns(2, gap="small")
         if add.button("Look at it", icon=":material/add:", key="session-add") and chosen:
             clicked.append(str(chosen))
         if forget.button("Begin anew", icon=":material/restart_alt:", key="session-clear"):
             clicked.clear()
-        look.table(
-            ("", "item"), [(n + 1, items.title(one)) for n, one in enumerate(clicked)]
-        ) if clicked else look.empty("Nothing yet", "Choose an item, and look at it.")
-    with right:
-        _lists(shop, items, lambda client: client.recommend(None, n_items, items=clicked), n_items)
+        if clicked:
+            look.table(("", "item"), [(n, items.title(one)) for n, one in enumerate(clicked, 1)])
+        else:
+            look.empty("Nothing yet", "Choose an item, and look at it.")
+    _lists(
+        shop, items, lambda client: client.recommend(None, n_items, items=clicked), n_items, rest
+    )
 
 
-def _lists(shop: Shop, items: Items, question: Callable[[Client], Listed], n_items: int) -> None:
+def _lists(
+    shop: Shop,
+    items: Items,
+    question: Callable[[Client], Listed],
+    n_items: int,
+    columns: list[DeltaGenerator],
+) -> None:
     """Show the list of the service, and beside it that of a second one."""
     settings = shop.loaded.settings.dashboard
-    services = [settings.api, *([settings.other_api] if settings.other_api else [])]
+    services = [settings.api, settings.other_api][: len(columns)]
     found: list[tuple[str, Listed]] = []
-    for column, url in zip(st.columns(len(services), gap="medium"), services, strict=True):
+    for column, url in zip(columns, services, strict=True):
         with column, look.guarded():
             try:
                 listed = service.ask(shop, question, url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import time
 from datetime import datetime, timezone
 from itertools import pairwise
@@ -70,8 +71,8 @@ def _live(shop: Shop) -> None:
 
 def not_there(shop: Shop, error: UnavailableError) -> None:
     """Say that the service does not answer, and how to start it."""
-    folder = f" -s {shop.loaded.folder.name}" if shop.before else ""
-    look.empty("The service does not answer", error.cause, f"recomart{folder} serve")
+    command = shlex.join(["recomart", *shop.before, "serve"])
+    look.empty("The service does not answer", error.cause, command)
     if st.button("Ask again", icon=":material/refresh:", key="ask-again"):
         service.ask_again(shop.loaded.settings.dashboard.api)
         st.rerun()
@@ -167,7 +168,7 @@ def _features(health: Health) -> None:
             one.view,
             one.version[:12],
             words.span(one.age_s),
-            look.pills(["fresh" if one.is_fresh else "old"]),
+            look.pills(["fresh"]) if one.is_fresh else look.pill("old", "quiet"),
         )
         for one in health.features
     ]

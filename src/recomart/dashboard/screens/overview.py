@@ -41,8 +41,8 @@ def show(shop: Shop) -> None:
             told.append((tile.__name__.strip("_").replace("_", " "), "!", error.code, "warn"))
             wrong.append(error)
     look.tiles(told)
-    for error in wrong:
-        look.problem(error)
+    for one in wrong:
+        look.problem(one)
     with look.guarded():
         _attention(shop)
     left, right = st.columns(2, gap="medium")
@@ -57,11 +57,11 @@ def show(shop: Shop) -> None:
 def _model(shop: Shop) -> Tile:
     found = shop.champion()
     if found is None:
-        return "Model that serves", "none", "nothing is published yet", "warn"
+        return "Serves now", "none", "nothing is published yet", "warn"
     manifest, hold = found
     held = ", held" if hold.number is not None else ""
     note = f"number {manifest.number}{held}, published {words.since(manifest.created_at)}"
-    return "Model that serves", str(manifest.details["model"]), note, "good"
+    return "Serves now", str(manifest.details["model"]), note, "good"
 
 
 def _goodness(shop: Shop) -> Tile:
@@ -94,10 +94,10 @@ def _freshness(shop: Shop) -> Tile:
         return "Newest event", "–", "not prepared yet", "warn"
     last_s = told.overview.last_us / SECOND_US
     age_s = words.now_s() - last_s
-    note = f"{told.overview.n_events:,} events of {told.overview.n_users:,} users"
+    note = f"old; {told.overview.n_events:,} events of {told.overview.n_users:,} users"
     return (
         "Newest event",
-        f"{words.span(age_s)}{words.BLANK}ago",
+        words.span(age_s),
         note,
         "good" if age_s < 172_800 else "warn",
     )
