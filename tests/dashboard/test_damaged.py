@@ -38,13 +38,20 @@ def spoil(path):
         ("explorer", "catalogue", ""),
     ],
 )
-@pytest.mark.parametrize("how", [spoil, lambda path: path.unlink()], ids=["damaged", "missing"])
-def test_a_file_that_is_not_what_was_stored_is_told(screen, dataset, file, how, see, copy):
-    how(stored(copy, dataset, file))
+def test_a_file_that_is_not_what_was_stored_is_told(screen, dataset, file, see, copy):
+    spoil(stored(copy, dataset, file))
     told = see(screen, open_shop(copy)).problems
 
     assert told
     assert all("RM-500" in one and "Remedy:" in one and "sha256" in one for one in told)
+
+
+def test_a_file_that_is_missing_is_told(see, copy):
+    stored(copy, "quality", "data_quality_report.json").unlink()
+    [told] = see("quality", open_shop(copy)).problems
+
+    assert "RM-500" in told
+    assert "sha256 no file" in told
 
 
 def test_the_tiles_beside_a_damaged_one_stand(see, copy):

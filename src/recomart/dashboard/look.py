@@ -209,7 +209,7 @@ def pills(words: Iterable[str]) -> Markup:
 
 def pill(word: str, tone: Literal["", "quiet"] = "") -> Markup:
     """Return one word as a pill, for a cell; a quiet one is grey."""
-    return html('<span class="rm-pill {tone}">{word}</span>', word=word, tone=tone)
+    return html('<span class="{kind}">{word}</span>', word=word, kind=f"rm-pill {tone}".strip())
 
 
 def titled(title: str, words: Iterable[str]) -> Markup:
