@@ -13,7 +13,10 @@ import pytest
 from recomart import __version__, cli
 from recomart.cli import recomart
 
-HEAVY = {"duckdb", "ibis", "matplotlib", "numpy", "pandas", "pyarrow", "rich", "scipy", "httpx"}
+HEAVY = {
+    *("altair", "duckdb", "httpx", "ibis", "matplotlib", "numpy", "pandas", "pyarrow", "rich"),
+    *("scipy", "streamlit"),
+}
 
 
 def commands(group=recomart, above=""):

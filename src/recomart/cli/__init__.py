@@ -16,6 +16,7 @@ from recomart import __version__
 from recomart.cli.ask import bundle, recommend, session, similar
 from recomart.cli.completion import NAME, completion
 from recomart.cli.context import Context
+from recomart.cli.dashboard import dashboard
 from recomart.cli.data import data
 from recomart.cli.features import features
 from recomart.cli.lineage import lineage
@@ -69,7 +70,7 @@ COMMANDS = (
     *(recommend, similar, session, bundle),
     *(tune, models),
     *(serve, keys),
-    *(report, status, doctor),
+    *(dashboard, report, status, doctor),
     features,
     *(runs, reproduce),
     lineage,

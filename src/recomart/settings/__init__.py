@@ -8,6 +8,7 @@ Every error names the key, the file and line, and what would fit.
 
 from recomart.settings.load import Loaded, load_settings
 from recomart.settings.sections import (
+    DashboardSettings,
     EngineSettings,
     EvaluationSettings,
     FeatureSettings,
@@ -44,6 +45,7 @@ __all__ = [
     "Contract",
     "CsvDialect",
     "CsvSource",
+    "DashboardSettings",
     "DeclaredView",
     "EngineSettings",
     "EvaluationSettings",
