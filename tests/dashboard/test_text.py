@@ -125,6 +125,29 @@ def test_names_of_models_and_what_is_said_of_them_stay_text(see, by_hand):
     assert text_of(screen) == ""
 
 
+def test_what_monitoring_measured_is_told_and_stays_text(see, by_hand):
+    few = {"hits": 1, "n": 4, "share": 0.25, "low": 0.046, "high": 0.7}
+    line = {"model": STRINGS[0], "source": STRINGS[1]}
+    reason = {"name": STRINGS[0], "now": 0.3, "threshold": 0.2, "verdict": True, "says": STRINGS[2]}
+    told = {
+        "monitored_us": 1_767_225_600_000_000,
+        "reasons": [reason],
+        "features": {name: {"psi": 0.1, "js": 0.01} for name in STRINGS},
+        "online": {
+            "days": 7,
+            "n_lists": 2,
+            "figures": [{**line, "clicked": few, "to_cart": few, "bought": few}],
+        },
+    }
+    folder = by_hand("monitoring", monitoring__json=json.dumps(told).encode())
+    screen = see("features", open_shop(folder))
+
+    assert screen.problems == []
+    assert "<script" not in screen.html
+    for text in (STRINGS[0], STRINGS[2], STRINGS[15]):
+        assert escape(text) in unified(screen.html)
+
+
 @given(st.lists(st.text(), min_size=1, max_size=3))
 @example(["=1+1"])
 @example(["  =1+1", "\t@x", "\uff1d1"])

@@ -5,7 +5,7 @@ Whoever writes a file may add to it; a field that is shown and missing is told a
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import BaseModel, Field
 
 
 class Read(BaseModel, frozen=True, extra="ignore"):
@@ -242,16 +242,52 @@ class Reason(Read):
     threshold: float | None
     verdict: bool | None
     says: str
-    details: dict[str, JsonValue] = {}
 
 
-class Retraining(Read):
-    """``decision.json`` of the data set `retraining`."""
+class Moved(Read):
+    """How far a feature moved."""
 
-    decided_at: str
+    psi: float
+    js: float
+    ks: float | None = None
+    null_then: float | None = None
+    null_now: float | None = None
+
+
+class Share(Read):
+    """A share of lines, with its 95 % interval."""
+
+    hits: int
+    n: int
+    low: float | None
+    high: float | None
+
+
+class Shown(Read):
+    """What became of the lines of one model and source; ``all`` stands for any."""
+
+    model: str
+    source: str
+    clicked: Share
+    to_cart: Share
+    bought: Share
+
+
+class Online(Read):
+    """What people did with the lists that they were shown."""
+
+    days: int
+    n_lists: int
+    figures: tuple[Shown, ...] = ()
+
+
+class Monitoring(Read):
+    """``monitoring.json``."""
+
+    monitored_us: int
     reasons: tuple[Reason, ...]
-    is_needed: bool
-    why: str
+    features: dict[str, Moved] = {}
+    online: Online | None = None
 
 
 class Hold(Read):

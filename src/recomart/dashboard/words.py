@@ -25,8 +25,12 @@ def span(seconds: float) -> str:
 
 def since(moment: str) -> str:
     """Write how long ago an ISO moment was."""
-    age_s = now_s() - datetime.fromisoformat(moment).timestamp()
-    return f"{span(max(age_s, 1.0))}{BLANK}ago"
+    return ago(datetime.fromisoformat(moment).timestamp())
+
+
+def ago(at_s: float) -> str:
+    """Write how long ago a moment in seconds was."""
+    return f"{span(max(now_s() - at_s, 1.0))}{BLANK}ago"
 
 
 def day(moment: str) -> str:
@@ -45,3 +49,10 @@ def interval(mean: float | None, low: float | None, high: float | None) -> str:
 def unbroken(text: str) -> str:
     """Return a text that stays on one line."""
     return text.replace(" ", BLANK)
+
+
+def share(hits: int, n: int, low: float | None, high: float | None) -> str:
+    """Write a share with its interval."""
+    if not n:
+        return "–"
+    return unbroken(f"{hits / n:.1%} [{low or 0:.1%}, {high or 0:.1%}]")

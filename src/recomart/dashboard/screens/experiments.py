@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from recomart.dashboard import commands, figures, look, words
+from recomart.dashboard.records import Monitoring
 from recomart.errors import RecomartError
 
 if TYPE_CHECKING:
-    from recomart.dashboard.records import Evaluation, Run
+    from recomart.dashboard.records import Evaluation, Run, Share
     from recomart.dashboard.shop import Shop
 
 BEYOND = {
@@ -159,6 +160,8 @@ def _published(shop: Shop) -> None:
         ],
         best=[n for n, one in enumerate(models) if "champion" in (one["alias"] or "")],
     )
+    with look.guarded():
+        _online(shop)
     if len(models) < 2:
         look.text("There is one model; from the second one on they can be compared and promoted.")
         return
@@ -166,6 +169,36 @@ def _published(shop: Shop) -> None:
         _promote(shop, models)
     with look.guarded():
         _compare(shop, models)
+
+
+def _online(shop: Shop) -> None:
+    """Tell what people did with the lists, where monitoring has seen some."""
+    told = shop.record(Monitoring, "monitoring", "monitoring.json")
+    look.heading("What people did with it", "Lines of lists that were shown, and led to something.")
+    if told is None or told.online is None or not told.online.figures:
+        look.empty(
+            "No list was followed yet",
+            "Events that name a recommendation are joined to the list that they came from.",
+            "recomart monitor",
+        )
+        return
+    look.table(
+        ("model", "source", "lines", "clicked", "put into a cart", "bought"),
+        [
+            (
+                one.model,
+                one.source,
+                one.clicked.n,
+                *(words.share(*_parts(kind)) for kind in (one.clicked, one.to_cart, one.bought)),
+            )
+            for one in told.online.figures
+        ],
+    )
+    look.text(f"{told.online.n_lists:,} lists of the last {told.online.days} days.")
+
+
+def _parts(one: Share) -> tuple[int, int, float | None, float | None]:
+    return one.hits, one.n, one.low, one.high
 
 
 def published(shop: Shop) -> list[dict[str, Any]]:

@@ -8,8 +8,8 @@ import numpy as np
 import streamlit as st
 
 from recomart.dashboard import figures, look, words
-from recomart.dashboard.records import Retraining, View
-from recomart.vocabulary import dataset_of_view
+from recomart.dashboard.records import Monitoring, View
+from recomart.vocabulary import SECOND_US, dataset_of_view
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -171,12 +171,12 @@ def _numbers(feature: str, columns: dict[str, pa.ChunkedArray]) -> None:
 
 def _drift(shop: Shop) -> None:
     look.heading("Drift", "How far values moved from those that the published model knew.")
-    told = shop.record(Retraining, "retraining", "decision.json")
+    told = shop.record(Monitoring, "monitoring", "monitoring.json")
     if told is None:
         look.empty(
             "Not measured yet",
-            "Retraining measures it before it decides whether to train.",
-            "recomart retrain --if-needed",
+            "Monitoring measures what moved, and what it is a reason for.",
+            "recomart monitor",
         )
         return
     verdicts = {True: "speaks for training", False: "within bounds", None: "says nothing"}
@@ -188,15 +188,19 @@ def _drift(shop: Shop) -> None:
         ],
         best=[place for place, one in enumerate(told.reasons) if one.verdict],
     )
-    look.text(f"Measured {words.since(told.decided_at)}: {told.why}.")
-    for reason in told.reasons:
-        found = reason.details.get("psi")
-        if reason.name == "features" and isinstance(found, dict):
-            rows = [
-                {"what": name, "value": value}
-                for name, value in list(found.items())[:MOST_DRIFTS]
-                if isinstance(value, (int, float))
-            ]
-            if rows:
-                says = "Population stability index of each feature; the dashed line is tolerated."
-                figures.bars(rows, "PSI", says, "psi", limit=reason.threshold)
+    look.text(f"Measured {words.ago(told.monitored_us / SECOND_US)}.")
+    if told.features:
+        _moved(told)
+
+
+def _moved(told: Monitoring) -> None:
+    ranked = sorted(told.features.items(), key=lambda one: -one[1].psi)[:MOST_DRIFTS]
+    limit = next((one.threshold for one in told.reasons if one.name == "features"), None)
+    rows = [{"what": name, "value": round(one.psi, 4)} for name, one in ranked]
+    says = "Population stability index of each feature; the dashed line is what is tolerated."
+    figures.bars(rows, "PSI", says, "psi", limit=limit)
+    columns = ("feature", "PSI", "Jensen–Shannon, bits", "Kolmogorov–Smirnov", "null then", "now")
+    table = [(name, o.psi, o.js, o.ks, o.null_then, o.null_now) for name, o in ranked]
+    with st.expander("By other measures"):
+        look.table(columns, table)
+        look.export("drift", columns, table)
