@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import contextmanager, suppress
+import time
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from recomart.lake.objects import Objects
 
 _BLOCK = 1 << 20
+BRIEF = "stream-"
+"""How the ids of runs begin that hold the lease for a moment again and again."""
+PATIENCE_S, LOOK_S = 10.0, 0.05
+"""How long to wait for one of those, and how often to look."""
 
 
 def folder_of(dataset: str) -> str:
@@ -58,9 +63,10 @@ class Lake:
     def lease(self, run_id: str) -> Iterator[None]:
         """Hold the only right to commit. Raises LakeBusyError, naming the holder.
 
-        Nobody else commits meanwhile, so what was found once is not looked up again.
+        A stream that commits a batch is waited for; it is done in a moment. Nobody else commits meanwhile, so what was found once is not looked up again.
         """
-        with self.objects.lease(run_id):
+        with ExitStack() as held:
+            self._take_lease(held, run_id)
             self._is_held = True
             try:
                 yield
@@ -68,6 +74,19 @@ class Lake:
                 self._is_held = False
                 self._lines.clear()
                 self._manifests.clear()
+
+    def _take_lease(self, held: ExitStack, run_id: str) -> None:
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                held.enter_context(self.objects.lease(run_id))
+            except LakeBusyError as error:
+                is_brief = error.holder.startswith((f"run {BRIEF}", "holder unknown"))
+                if not is_brief or run_id.startswith(BRIEF) or time.monotonic() > end:
+                    raise
+                time.sleep(LOOK_S)
+            else:
+                return
 
     def probe(self) -> None:
         """Store, read and forget something, to see that the place keeps its promises."""

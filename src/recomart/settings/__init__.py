@@ -36,6 +36,7 @@ from recomart.settings.sources import (
     Rule,
     Source,
 )
+from recomart.settings.stream import StreamSettings
 from recomart.settings.views import Aggregate, DeclaredView
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "ServingSettings",
     "Settings",
     "Source",
+    "StreamSettings",
     "TrackingSettings",
     "VersioningSettings",
     "load_settings",

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue
 
 from recomart.settings.sources import Source
+from recomart.settings.stream import StreamSettings
 from recomart.settings.views import DeclaredView, Name, Section, Version
 from recomart.vocabulary import ADD_TO_CART, CANCEL, CLICK, PURCHASE, RATE, VIEW
 
@@ -348,3 +349,4 @@ class Settings(Section):
     orchestration: OrchestrationSettings = OrchestrationSettings()
     retraining: RetrainingSettings = RetrainingSettings()
     serving: ServingSettings = ServingSettings()
+    stream: StreamSettings = StreamSettings()
