@@ -77,7 +77,7 @@ class Commits:
         self._every_s = loaded.settings.stream.commit_s
         self._metrics, self._told = metrics, told
         self._path = loaded.path(loaded.settings.serving.events)
-        self._bench = bench_for(loaded, "ingest", run_id)
+        self.bench = bench_for(loaded, "ingest", run_id)
 
     def run(self, stop: Flag) -> None:
         """Commit until told to stop. What goes wrong is logged, and tried again."""
@@ -96,7 +96,7 @@ class Commits:
 
     def once(self) -> None:
         """Commit what there is. Raises LakeBusyError, and what stores raise."""
-        bench = replace(self._bench, now_us=time.time_ns() // 1_000)
+        bench = replace(self.bench, now_us=time.time_ns() // 1_000)
         with bench.lake.lease(bench.run_id):
             intake = Intake(bench, self._name)
             before = intake.before
@@ -107,7 +107,7 @@ class Commits:
 
     def _tell_waiting(self) -> None:
         with closing(StreamFile(self._path)) as file:
-            kept = seq_kept(newest(self._bench.lake, self._name), file.log_id)
+            kept = seq_kept(newest(self.bench.lake, self._name), file.log_id)
             self._metrics.stands(waiting=file.newest_seq() - kept)
 
 

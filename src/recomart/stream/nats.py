@@ -64,6 +64,7 @@ class NatsBroker:
                 self._settings.url,
                 name=self._settings.group,
                 allow_reconnect=False,  # whoever lost it connects anew, and begins where it was
+                max_reconnect_attempts=1,
                 connect_timeout=int(CONNECT_S),
                 error_cb=self._note,
                 **options,  # type: ignore[arg-type]  # of the user
@@ -161,6 +162,7 @@ class NatsBroker:
         if self._nats is not None:
             with suppress(Exception):  # it may be gone already
                 asyncio.run_coroutine_threadsafe(self._nats.close(), self._loop).result(LATE_S)
+        asyncio.run_coroutine_threadsafe(_end_others(), self._loop).result(LATE_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -182,3 +184,11 @@ class NatsBroker:
             if "authoriz" in told.lower() or "authoriz" in self._fault.lower():
                 raise AccessDeniedError(self._name, "let the subject be read") from None
             raise StoreUnavailableError(self._name, told) from error
+
+
+async def _end_others() -> None:
+    """End what still goes on in this loop, such as an attempt to connect."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
