@@ -20,7 +20,6 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import numpy as np
 
 from benchmarks.gowalla_report import RESULTS, origin
@@ -37,6 +36,8 @@ from tests.trained import copy_of, train
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import httpx
 
     from tests.stream.senders import Sender
 
@@ -83,10 +84,9 @@ def full_kafka(n: int) -> Iterator[Kafka]:
     command = [sys.executable, "-m", "benchmarks.stream", "--cluster", str(n)]
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, **pipes) as process:
-        assert process.stdout
-        assert process.stdin
-        yield Kafka((None, process.stdout.readline().strip()), "events")
-        process.stdin.close()
+        address = process.stdout.readline() if process.stdout else ""
+        yield Kafka((None, address.strip()), "events")
+        process.communicate("")
 
 
 @contextmanager
@@ -106,7 +106,7 @@ def taken(folder: Path, name: str, sender: Sender, n: int) -> dict[str, object]:
     with shop.process():
         until(shop.log.exists, "the log")
         with closing(EventFile(shop.log)) as file:
-            until(lambda: file.newest_seq(), "the first event")
+            until(file.newest_seq, "the first event")
         first = time.monotonic()
         until(lambda: (m := shop.manifest()) is not None and m.rows == n, "the last commit", 300)
         last = time.monotonic()
@@ -155,7 +155,6 @@ def seen(folder: Path) -> dict[str, object]:
 def changed_lists(folder: Path) -> dict[str, object]:
     """Measure from publishing an event until the list of its user is another."""
     train(folder / "trained")
-    seconds = []
     with ExitStack() as stack:
         shop_folder = folder / "lists"
         copy_of(folder / "trained", shop_folder)
@@ -171,12 +170,11 @@ def changed_lists(folder: Path) -> dict[str, object]:
         stack.callback(streaming.wait)
         stack.callback(streaming.terminate)
         time.sleep(4)
-        for k in range(N_LISTS):
-            seconds.append(_until_changed(served.http, sender, f"visitor-{k}", str(1 + k)))
+        seconds = [_until_changed(served.http, sender, f"visitor-{k}") for k in range(N_LISTS)]
     return {**{f"list_{k}": v for k, v in percentiles(seconds).items()}, "list_max_s": max(seconds)}
 
 
-def _until_changed(http: httpx.Client, sender: Sender, user_id: str, item_id: str) -> float:
+def _until_changed(http: httpx.Client, sender: Sender, user_id: str) -> float:
     def listed() -> list[str]:
         answer = http.post("/recommendations", json={"user_id": user_id}).raise_for_status()
         return [line["item_id"] for line in answer.json()["recommendations"]]
@@ -195,7 +193,8 @@ def kills() -> dict[str, object]:
     command += ["-o", "faulthandler_timeout=0", "tests/stream/test_crash.py"]
     told_of = {**os.environ, "RECOMART_KILLS": str(N_KILLS)}
     done = subprocess.run(command, env=told_of, capture_output=True, text=True, check=False)
-    assert not done.returncode, done.stdout[-3_000:]
+    if done.returncode:
+        raise AssertionError(done.stdout[-3_000:])
     return {"kills": N_KILLS, "lost": 0, "doubled": 0, "kills_told": done.stdout.splitlines()[-1]}
 
 
@@ -204,7 +203,7 @@ def commit_by_files(folder: Path) -> dict[str, object]:
     folder.mkdir()
     shop = Shop(folder, Redis("redis://127.0.0.1:1/0"))
     loaded = load_settings(folder, environment={})
-    commits = Commits(loaded, "stream-bench", Unmeasured(), lambda *_: None)
+    commits = Commits(loaded, "stream-bench", Unmeasured(), lambda _: None)
     found: dict[str, object] = {}
     for n_files in FILES:
         _make_files(commits, n_files)

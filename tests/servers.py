@@ -137,7 +137,8 @@ def rabbitmq_server():
         }
         env = {**os.environ, "HOME": folder, "ERL_EPMD_PORT": str(names_port)}
         env |= {f"RABBITMQ_{name}": value for name, value in told.items()}
-        env["RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS"] = "+S 1:1 -kernel inet_dist_use_interface {127,0,0,1}"
+        at_home = "-kernel inet_dist_use_interface {127,0,0,1}"
+        env["RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS"] = f"+S 1:1 {at_home}"
         with (
             running([names, "-address", "127.0.0.1", "-port", str(names_port)], names_port),
             running([server], port, env=env, cwd=folder),

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 @click.option("--once", is_flag=True, help="End when the broker has no more.")
 @click.option("--metrics-port", type=click.IntRange(0, 65_535), help="Tell metrics; 0: any port.")
 @click.pass_context
-def stream(click_context: click.Context, start: Start, once: bool, metrics_port: int | None) -> None:
+def stream(
+    click_context: click.Context, start: Start, once: bool, metrics_port: int | None
+) -> None:
     """Take events from a broker until stopped: each once, at once known to lists.
 
     \b

@@ -63,7 +63,8 @@ class Lake:
     def lease(self, run_id: str) -> Iterator[None]:
         """Hold the only right to commit. Raises LakeBusyError, naming the holder.
 
-        A stream that commits a batch is waited for; it is done in a moment. Nobody else commits meanwhile, so what was found once is not looked up again.
+        A stream that commits is waited for: it is done in a moment. Nobody else commits meanwhile,
+        so what was found once is not looked up again.
         """
         with ExitStack() as held:
             self._take_lease(held, run_id)
@@ -77,16 +78,19 @@ class Lake:
 
     def _take_lease(self, held: ExitStack, run_id: str) -> None:
         end = time.monotonic() + PATIENCE_S
-        while True:
-            try:
-                held.enter_context(self.objects.lease(run_id))
-            except LakeBusyError as error:
-                is_brief = error.holder.startswith((f"run {BRIEF}", "holder unknown"))
-                if not is_brief or run_id.startswith(BRIEF) or time.monotonic() > end:
-                    raise
-                time.sleep(LOOK_S)
-            else:
-                return
+        while self._is_briefly_held(held, run_id, is_patient=time.monotonic() < end):
+            time.sleep(LOOK_S)
+
+    def _is_briefly_held(self, held: ExitStack, run_id: str, *, is_patient: bool) -> bool:
+        """Take the lease, or tell that it will be free in a moment."""
+        try:
+            held.enter_context(self.objects.lease(run_id))
+        except LakeBusyError as error:
+            is_brief = error.holder.startswith((f"run {BRIEF}", "holder unknown"))
+            if is_patient and is_brief and not run_id.startswith(BRIEF):
+                return True
+            raise
+        return False
 
     def probe(self) -> None:
         """Store, read and forget something, to see that the place keeps its promises."""

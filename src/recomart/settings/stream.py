@@ -29,8 +29,10 @@ class StreamSettings(Section):
         65_536, ge=256, description="of one message; a larger one goes to quarantine"
     )
     commit_s: float = Field(
-        60.0, gt=0, description="how often the lake is brought what came since; each time adds a "
-        "file to its raw layer"
+        60.0,
+        gt=0,
+        description="how often the lake is brought what came since; each time adds a "
+        "file to its raw layer",
     )
     metrics_host: str = Field("127.0.0.1", description="address that metrics are told at")
     metrics_port: int | None = Field(

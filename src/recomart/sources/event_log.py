@@ -2,7 +2,8 @@
 
 How far the lake has come stands in the lake, with the file that brought it there: a drain that is
 killed has happened, or it has not. With it stands how far the log had come with each stream, and
-messages that were no events lie beside it in a file of their own. The log forgets events only once they are in the lake.
+messages that were no events lie beside it in a file of their own. The log forgets events only once
+they are in the lake.
 """
 
 from __future__ import annotations

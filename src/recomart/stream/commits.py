@@ -64,18 +64,18 @@ def seq_kept(manifest: Manifest | None, log_id: str) -> int:
 
 
 class Commits:
-    """Commits again and again, for one thread; `told` hears of each version with something new."""
+    """Commits again and again, for one thread; `tell` hears of each version with something new."""
 
     def __init__(
         self,
         loaded: Loaded,
         run_id: str,
         metrics: Unmeasured,
-        told: Callable[[Manifest, int], None],
+        tell: Callable[[str], None],
     ) -> None:
         self._name, self._source = source_of(loaded)
         self._every_s = loaded.settings.stream.commit_s
-        self._metrics, self._told = metrics, told
+        self._metrics, self._tell = metrics, tell
         self._path = loaded.path(loaded.settings.serving.events)
         self.bench = bench_for(loaded, "ingest", run_id)
 
@@ -103,7 +103,8 @@ class Commits:
             intake.take_log(self._source)
         if intake.before is not None and intake.before is not before:
             self._metrics.committed(intake.n_rows)
-            self._told(intake.before, intake.n_rows)
+            version = f"version {intake.before.number} of {intake.before.name}"
+            self._tell(f"{intake.n_rows:,} rows: {version}")
 
     def _tell_waiting(self) -> None:
         with closing(StreamFile(self._path)) as file:

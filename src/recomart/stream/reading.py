@@ -51,7 +51,8 @@ def _object(body: bytes, most_bytes: int) -> object:
     except UnicodeDecodeError:
         raise BadEventError([("message", "is not UTF-8 text")]) from None
     except json.JSONDecodeError as error:
-        fault = f"is not JSON: {error.msg} at character {error.pos}"
+        cause = error.msg.removesuffix(" at")
+        fault = f"is not JSON: {cause} at character {error.pos}"
         raise BadEventError([("message", fault)]) from None
     except (ValueError, RecursionError):  # a number of thousands of digits, brackets in brackets
         raise BadEventError([("message", "is not JSON that can be read")]) from None

@@ -79,9 +79,7 @@ def stream(
         file = stack.enter_context(closing(StreamFile(path)))
         metrics, url = stack.enter_context(measured(settings))
         stack.enter_context(_ended_by_signals(stop))
-        commits = Commits(
-            loaded, run_id, metrics, lambda v, n: tell(f"{n:,} rows: version {v.number} of {v.name}")
-        )
+        commits = Commits(loaded, run_id, metrics, tell)
         consumer = Consumer(
             settings,
             file,
