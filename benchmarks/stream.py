@@ -24,18 +24,19 @@ import numpy as np
 
 from benchmarks.gowalla_report import RESULTS, origin
 from recomart.events import EventFile, Tail
-from recomart.lake import FileEntry, open_lake
+from recomart.lake import Draft, FileEntry, open_lake
 from recomart.settings import load_settings
 from recomart.stream.commits import Commits
 from recomart.stream.metrics import Unmeasured
 from tests.chaos.served import serving
+from tests.events.made import event
 from tests.servers import nats_server, rabbitmq_server, redis_server
 from tests.stream.senders import Kafka, Nats, Rabbit, Redis
 from tests.stream.shops import Shop, until
 from tests.trained import copy_of, train
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import httpx
 
@@ -136,7 +137,6 @@ def percentiles(seconds: list[float], unit: str = "s") -> dict[str, float]:
 
 def seen(folder: Path) -> dict[str, object]:
     """Measure from publishing an event until whoever keeps sessions hears of it."""
-    folder.mkdir()
     seconds = []
     with redis_server() as url:
         shop = Shop(folder, Redis(url))
@@ -187,7 +187,7 @@ def _until_changed(http: httpx.Client, sender: Sender, user_id: str) -> float:
     return round(time.monotonic() - began, 3)
 
 
-def kills() -> dict[str, object]:
+def kills(_: Path) -> dict[str, object]:
     """Kill the consumer again and again: see tests/stream/test_crash.py."""
     command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider"]
     command += ["-o", "faulthandler_timeout=0", "tests/stream/test_crash.py"]
@@ -200,7 +200,6 @@ def kills() -> dict[str, object]:
 
 def commit_by_files(folder: Path) -> dict[str, object]:
     """Measure a commit of one event, by how many files the newest version has already."""
-    folder.mkdir()
     shop = Shop(folder, Redis("redis://127.0.0.1:1/0"))
     loaded = load_settings(folder, environment={})
     commits = Commits(loaded, "stream-bench", Unmeasured(), lambda _: None)
@@ -208,8 +207,6 @@ def commit_by_files(folder: Path) -> dict[str, object]:
     for n_files in FILES:
         _make_files(commits, n_files)
         with closing(EventFile(shop.log)) as file:
-            from tests.events.made import event
-
             file.add([event(n_files)])
         began = time.perf_counter()
         commits.once()
@@ -222,8 +219,6 @@ def commit_by_files(folder: Path) -> dict[str, object]:
 def _make_files(commits: Commits, n_files: int) -> None:
     """Publish a version that names so many files; nobody reads them."""
     lake, making = commits.bench.lake, commits.bench.making
-    from recomart.lake import Draft
-
     before = lake.find("raw_server")
     draft = Draft(lake, "raw_server")
     for entry in before.files if before else ():
@@ -244,30 +239,34 @@ def _make_files(commits: Commits, n_files: int) -> None:
     draft.commit(making)
 
 
-def measure(folder: Path) -> dict[str, object]:
-    """Measure everything."""
-    return {
-        **rates(folder),
-        **seen(folder / "seen"),
-        **changed_lists(folder),
-        **commit_by_files(folder / "files"),
-        **kills(),
-    }
+PARTS: dict[str, Callable[[Path], dict[str, object]]] = {
+    "rates": rates,
+    "seen": seen,
+    "lists": changed_lists,
+    "files": commit_by_files,
+    "kills": kills,
+}
 
 
 def main() -> None:
-    """Measure, print, write."""
+    """Measure, print, write; parts that are not named keep the figures that they have."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--cluster", type=int, metavar="N")
-    given = parser.parse_args().cluster
-    if given:
-        be_cluster(given)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=list(PARTS))
+    given = parser.parse_args()
+    if given.cluster:
+        be_cluster(given.cluster)
         return
-    with tempfile.TemporaryDirectory(dir=RESULTS) as folder:  # /tmp may be memory
-        found = measure(Path(folder))
+    written = RESULTS / "stream.json"
+    found = json.loads(written.read_text(encoding="utf-8"))["found"] if written.exists() else {}
+    with tempfile.TemporaryDirectory(dir=RESULTS) as root:  # /tmp may be memory
+        for name in given.parts:
+            folder = Path(root) / name
+            folder.mkdir()
+            found |= PARTS[name](folder)
     print(json.dumps(found, indent=1))
     result = {**origin("python -m benchmarks.stream"), "found": found, "targets": TARGETS}
-    (RESULTS / "stream.json").write_text(json.dumps(result, indent=1) + "\n")
+    written.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

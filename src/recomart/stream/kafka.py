@@ -76,7 +76,7 @@ class KafkaBroker:
                 place, body = message.offset(), message.value()
                 found.append(Message(str(message.partition()), str(place), body or b""))
             else:
-                self._met(error, message.partition())
+                self._met(error, message.partition() or 0)
         if not found and self._fault is not None:
             fault, self._fault = self._fault, None
             raise self._told(fault)
@@ -112,7 +112,7 @@ class KafkaBroker:
 
     def _where(self, number: int, patience_s: float) -> TopicPartition:
         """Find where to begin a partition."""
-        place = self._partition(self._topic, number)
+        place: TopicPartition = self._partition(self._topic, number)
         low, high = self._consumer.get_watermark_offsets(place, timeout=patience_s)
         taken = self._begin.positions.get(str(number))
         is_new = self._looked_at > 0  # it was not there when we began: all of it is wanted

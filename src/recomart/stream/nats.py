@@ -67,7 +67,7 @@ class NatsBroker:
                 max_reconnect_attempts=1,
                 connect_timeout=int(CONNECT_S),
                 error_cb=self._note,
-                **options,  # type: ignore[arg-type]  # of the user
+                **options,
             )
         except TypeError:
             raise SettingsError(
