@@ -251,8 +251,8 @@ PARTS: dict[str, Callable[[Path], dict[str, object]]] = {
 def main() -> None:
     """Measure, print, write; parts that are not named keep the figures that they have."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--cluster", type=int, metavar="N")
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=list(PARTS))
+    parser.add_argument("--cluster", type=int, metavar="N", help="be one")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     given = parser.parse_args()
     if given.cluster:
         be_cluster(given.cluster)
@@ -260,7 +260,7 @@ def main() -> None:
     written = RESULTS / "stream.json"
     found = json.loads(written.read_text(encoding="utf-8"))["found"] if written.exists() else {}
     with tempfile.TemporaryDirectory(dir=RESULTS) as root:  # /tmp may be memory
-        for name in given.parts:
+        for name in given.parts or PARTS:
             folder = Path(root) / name
             folder.mkdir()
             found |= PARTS[name](folder)
