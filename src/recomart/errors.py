@@ -193,7 +193,10 @@ class UnavailableError(RecomartError):
 
 
 class LakeBusyError(UnavailableError):
-    """Another run holds the lake; `holder` says which."""
+    """Another run holds the lake.
+
+    holder  which, in words
+    """
 
     code = "RM-401"
 

@@ -1,5 +1,7 @@
 """What holds for every broker: order, nothing given up before it is done, honest errors."""
 
+import subprocess
+import sys
 import time
 from contextlib import closing
 
@@ -177,6 +179,52 @@ def test_messages_that_nats_let_go_are_counted(nats_url):
     with opened(sender, positions={"": "5"}, tell_lost=lambda *told: lost.append(told)) as broker:
         assert bodies(taken(broker, 10)) == ALL[20:30]
     assert lost == [("", 15)]
+
+
+LARGE = [b"%d" % number * 300_000 for number in range(10, 26)]
+"""More than the mock cluster keeps of a partition, which is 5 MiB."""
+
+
+def test_messages_that_kafka_let_go_before_we_came_are_counted(kafka):
+    lost = []
+    kafka.publish(LARGE)
+    with opened(kafka, positions={"0": "0"}, tell_lost=lambda *told: lost.append(told)) as broker:
+        [first] = taken(broker, 1)
+
+    assert lost == [("0", int(first.position) - 1)]
+    assert first.body == LARGE[int(first.position)]
+
+
+def test_messages_that_kafka_lets_go_while_we_wait_end_the_connection(kafka):
+    options = {"queued_max_messages_kbytes": 1, "fetch_max_bytes": 10**6}
+    settings = kafka.settings(options={**options, "message_max_bytes": 10**6})
+    kafka.publish(LARGE[:1])
+    with closing(open_broker(settings, Begin())) as broker:
+        kafka.publish(LARGE)
+        with pytest.raises(StoreUnavailableError, match="offset not available"):
+            taken(broker, len(LARGE) + 1, most=1)
+
+
+CLUSTER = """
+from confluent_kafka import Producer
+producer = Producer({"bootstrap.servers": "-", "test.mock.num.brokers": 1, "log_level": 0})
+[broker] = producer.list_topics(timeout=10).brokers.values()
+producer.produce("events", b"0", partition=0)
+producer.flush()
+print(f"{broker.host}:{broker.port}", flush=True)
+input()
+"""
+
+
+def test_a_kafka_that_goes_away_is_told():
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", CLUSTER], **pipes) as cluster:
+        address = cluster.stdout.readline().decode().strip()
+        with opened(Kafka((None, address), "events")) as broker:
+            taken(broker, 1)
+            cluster.kill()
+            with pytest.raises(StoreUnavailableError, match="Kafka at"):
+                taken(broker, 1)
 
 
 def test_a_topic_that_is_not_there_yet_is_waited_for(kafka, monkeypatch):

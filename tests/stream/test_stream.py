@@ -14,6 +14,8 @@ from recomart.events import EventFile, StreamFile
 from recomart.lake import open_lake
 from recomart.pipeline import run
 from recomart.quality.quarantine import as_csv, quarantined_rows
+from recomart.serving.intake import Intake
+from recomart.stream import stream
 from recomart.stream.running import pause, standing
 from tests.servers import free_port, redis_server
 from tests.stream.senders import Redis, told
@@ -199,6 +201,32 @@ def test_a_broker_that_goes_away_is_waited_for(tmp_path, running):
 def asked(url):
     with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own, on loopback
         return answer.read().decode()
+
+
+def test_whoever_serves_knows_of_an_event_at_once(shop):
+    seen, asked_at = [], time.monotonic()
+    intake = Intake(shop.log, lambda events: seen.extend((time.monotonic(), *e) for e in events))
+    shop.sender.publish([told(1)])
+    with shop.process():
+        intake.start()
+        until(lambda: len(seen) == 1, "the first event")
+        asked_at = time.monotonic()
+        shop.sender.publish([told(2, user_id="bob", session_id="visit")])
+        until(lambda: len(seen) == 3, "the event of bob and of the visit")
+        intake.close()
+
+    assert {(who, what.item_id) for _, who, what in seen[1:]} == {("bob", "mug"), ("visit", "mug")}
+    assert max(at for at, *_ in seen) - asked_at < 1.0
+
+
+def test_a_commit_that_fails_as_nobody_foresaw_ends_the_stream(shop, monkeypatch):
+    monkeypatch.setattr("recomart.stream.commits.Intake", lambda *_: 1 / 0)
+    shop.sender.publish([told(1)])
+
+    with pytest.raises(ZeroDivisionError):
+        stream(shop.loaded)
+    with closing(EventFile(shop.log)) as file:
+        assert file.newest_seq() == 1
 
 
 def test_what_is_taken_is_measured(shop):

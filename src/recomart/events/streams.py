@@ -50,7 +50,7 @@ class Refused(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """What became of messages."""
+    """What became of messages; metrics go by these names."""
 
     accepted: int
     duplicate: int

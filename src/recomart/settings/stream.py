@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from recomart.settings.views import Section
 
@@ -38,3 +38,14 @@ class StreamSettings(Section):
     metrics_port: int | None = Field(
         None, ge=0, le=65_535, description="port of the metrics; 0: any that is free; null: none"
     )
+
+    @field_validator("options", mode="before")
+    @classmethod
+    def _as_text(cls, options: object) -> object:
+        """Read numbers and truths, as YAML knows them, as the text that libraries take."""
+        if not isinstance(options, dict):
+            return options
+        return {
+            name: str(value).lower() if isinstance(value, bool | int | float) else value
+            for name, value in options.items()
+        }

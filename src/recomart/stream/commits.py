@@ -15,6 +15,7 @@ from recomart.errors import LakeBusyError, RecomartError, SettingsError
 from recomart.events import StreamFile
 from recomart.lake import BRIEF, open_lake
 from recomart.log import StageLog
+from recomart.pipeline.room import full_disk_told
 from recomart.pipeline.runner import bench_for
 from recomart.settings import EventLogSource
 from recomart.sources.stage import Intake
@@ -76,13 +77,24 @@ class Commits:
         self._name, self._source = source_of(loaded)
         self._every_s = loaded.settings.stream.commit_s
         self._metrics, self._tell = metrics, tell
+        self.fault: Exception | None = None
         self._path = loaded.path(loaded.settings.serving.events)
         self.bench = bench_for(loaded, "ingest", run_id)
 
-    def run(self, stop: Flag) -> None:
-        """Commit until told to stop. What goes wrong is logged, and tried again."""
+    def run(self, ended: Flag, give_up: Flag) -> None:
+        """Commit until it is ended. What goes wrong is logged, and tried again.
+
+        What nobody foresaw stands in `fault`, and sets the other flag.
+        """
+        try:
+            self._run(ended)
+        except Exception as error:  # noqa: BLE001 - raised again where the stream was begun
+            self.fault = error
+            give_up.set()
+
+    def _run(self, ended: Flag) -> None:
         wait_s = self._every_s
-        while not stop.wait(wait_s):
+        while not ended.wait(wait_s):
             try:
                 self.once()
                 wait_s = self._every_s
@@ -97,7 +109,7 @@ class Commits:
     def once(self) -> None:
         """Commit what there is. Raises LakeBusyError, and what stores raise."""
         bench = replace(self.bench, now_us=time.time_ns() // 1_000)
-        with bench.lake.lease(bench.run_id):
+        with full_disk_told(), bench.lake.lease(bench.run_id):
             intake = Intake(bench, self._name)
             before = intake.before
             intake.take_log(self._source)

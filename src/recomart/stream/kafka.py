@@ -7,12 +7,15 @@ group is not asked. New partitions are found within `LOOK_S`.
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from recomart.errors import AccessDeniedError, SettingsError, StoreUnavailableError
 from recomart.stream.base import CONNECT_S, Message
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from confluent_kafka import Consumer, KafkaError, TopicPartition
 
     from recomart.settings import StreamSettings
@@ -70,13 +73,15 @@ class KafkaBroker:
         if time.monotonic() - self._looked_at > LOOK_S:
             self._look(CONNECT_S)
         found = []
-        for message in self._consumer.consume(most, wait_s):
+        with self._trouble():
+            given = self._consumer.consume(most, wait_s)
+        for message in given:
             error = message.error()
             if error is None:
                 place, body = message.offset(), message.value()
                 found.append(Message(str(message.partition()), str(place), body or b""))
             else:
-                self._met(error, message.partition() or 0)
+                self._met(error)
         if not found and self._fault is not None:
             fault, self._fault = self._fault, None
             raise self._told(fault)
@@ -88,26 +93,32 @@ class KafkaBroker:
     def lag(self) -> int | None:
         """See `Broker`; as the last answers to fetches told it."""
         total = 0
-        for at in self._consumer.position(list(self._assigned.values())):
-            _, high = self._consumer.get_watermark_offsets(at, cached=True)
-            total += max(0, high - at.offset) if at.offset >= 0 else 0
+        with self._trouble():
+            for at in self._consumer.position(list(self._assigned.values())):
+                _, high = self._consumer.get_watermark_offsets(at, cached=True)
+                total += max(0, high - at.offset) if at.offset >= 0 else 0
         return total
 
     def close(self) -> None:
         """See `Broker`."""
         self._consumer.close()
 
-    def _look(self, patience_s: float) -> None:
-        """Take on the partitions that are new; a topic that is not there yet has none."""
+    @contextmanager
+    def _trouble(self) -> Iterator[None]:
         try:
-            topic = self._consumer.list_topics(self._topic, timeout=patience_s).topics[self._topic]
-            new = sorted(set(topic.partitions) - set(self._assigned))
-            if new:
-                for number in new:
-                    self._assigned[number] = self._where(number, patience_s)
-                self._consumer.incremental_assign([self._assigned[number] for number in new])
+            yield
         except self._raised as error:
             raise self._told(error.args[0]) from None
+
+    def _look(self, patience_s: float) -> None:
+        """Take on the partitions that are new; a topic that is not there yet has none."""
+        with self._trouble():
+            topic = self._consumer.list_topics(self._topic, timeout=patience_s).topics[self._topic]
+            new = sorted(set(topic.partitions) - set(self._assigned))
+            for number in new:
+                self._assigned[number] = self._where(number, patience_s)
+            if new:
+                self._consumer.incremental_assign([self._assigned[number] for number in new])
         self._looked_at = time.monotonic()
 
     def _where(self, number: int, patience_s: float) -> TopicPartition:
@@ -135,16 +146,12 @@ class KafkaBroker:
             self._begin.tell_lost(str(number), low - taken - 1)
         return max(taken + 1, low)
 
-    def _met(self, error: KafkaError, number: int) -> None:
-        """Deal with what stands among the messages instead of one."""
-        if error.name() == "_AUTO_OFFSET_RESET":  # gone while we waited
-            [at] = self._consumer.position([self._assigned[number]])
-            low, _ = self._consumer.get_watermark_offsets(at, timeout=CONNECT_S)
-            if at.offset >= 0:
-                self._begin.tell_lost(str(number), max(0, low - at.offset))
-            at.offset = low
-            self._consumer.seek(at)
-        elif error.name() not in {"_PARTITION_EOF", "UNKNOWN_TOPIC_OR_PART"}:
+    def _met(self, error: KafkaError) -> None:
+        """Deal with what stands among the messages instead of one.
+
+        Messages that are gone before we came to them are one: who connects again counts them.
+        """
+        if error.name() not in {"_PARTITION_EOF", "UNKNOWN_TOPIC_OR_PART"}:
             raise self._told(error)
 
     def _note(self, error: KafkaError) -> None:

@@ -92,13 +92,15 @@ def stream(
         tell(f"Taking {settings.topic!r} from {shown(settings.url)}")
         if url:
             tell(f"Metrics at {url}")
-        committer = Thread(target=commits.run, args=(committed,), name="commits", daemon=True)
+        committer = Thread(target=commits.run, args=(committed, stop), name="commits", daemon=True)
         committer.start()
         try:
             consumer.run()
         finally:
             committed.set()
             committer.join()
+        if commits.fault is not None:
+            raise commits.fault
         _commit_last(commits, tell)
 
 
