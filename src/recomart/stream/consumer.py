@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from recomart.errors import RecomartError, StoreUnavailableError
 from recomart.log import StageLog
-from recomart.stream.base import Begin
+from recomart.settings.places import shown
 from recomart.stream.brokers import name_of, open_broker
 from recomart.stream.reading import read
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from threading import Event as Flag
 
     from recomart.events import StreamFile
     from recomart.settings import StreamSettings
-    from recomart.stream.base import Broker, Start
+    from recomart.stream.base import Begin, Broker
     from recomart.stream.metrics import Unmeasured
     from recomart.stream.reading import Batch
 
@@ -39,9 +41,9 @@ log = StageLog("ingestion")
 class Consumer:
     """Takes one stream into an event log, until told to stop.
 
-    kept     positions that the lake knows, for a log that knows none
-    start    where to begin, if not where it was
+    begin    where, for a log that knows no positions; its start, for any
     is_once  end when the broker has no more
+    tell     is told, in sentences, what a person would like to see
     """
 
     def __init__(
@@ -50,14 +52,14 @@ class Consumer:
         file: StreamFile,
         metrics: Unmeasured,
         stop: Flag,
+        begin: Begin,
         *,
-        kept: dict[str, str],
-        start: Start = "kept",
         is_once: bool = False,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._settings, self._file = settings, file
         self._metrics, self._stop = metrics, stop
-        self._kept, self._start, self._is_once = kept, start, is_once
+        self._begin, self._is_once, self._tell = begin, is_once, tell
         self._name = name_of(settings)
         self._looked_at, self._is_paused = 0.0, False
 
@@ -82,9 +84,11 @@ class Consumer:
                 n_failed += 1
 
     def _open(self) -> Broker:
-        positions = self._file.positions(self._name) or self._kept
-        broker = open_broker(self._settings, Begin(positions, self._start, self._tell_lost))
+        positions = self._file.positions(self._name) or self._begin.positions
+        begin = replace(self._begin, positions=positions, tell_lost=self._tell_lost)
+        broker = open_broker(self._settings, begin)
         log.info("stream_connected", stream=self._name, positions=positions)
+        self._tell(f"Taking {self._settings.topic!r} from {shown(self._settings.url)}")
         self._metrics.stands(up=1)
         return broker
 
@@ -98,7 +102,7 @@ class Consumer:
                 now_us = time.time_ns() // 1_000
                 if self._take(read(messages, now_us, self._settings.max_message_bytes)):
                     broker.done()
-                    self._start = "kept"
+                    self._begin = replace(self._begin, start="kept")
             else:
                 n_quiet += 1
                 if self._is_once and n_quiet == QUIET:
@@ -133,6 +137,7 @@ class Consumer:
         was, self._is_paused = self._is_paused, self._file.is_paused(self._name)
         if was != self._is_paused:
             log.info("stream_paused" if self._is_paused else "stream_resumed", stream=self._name)
+            self._tell("Paused; `recomart stream resume` ends it" if self._is_paused else "Resumed")
         lag = {} if broker is None else {"lag": broker.lag()}
         self._metrics.stands(paused=self._is_paused, **lag)
         return self._is_paused
@@ -140,8 +145,11 @@ class Consumer:
     def _wait(self, error: RecomartError, n_failed: int) -> None:
         self._metrics.stands(up=0)
         log.error("stream_held_up", stream=self._name, code=error.code, cause=error.cause)
+        if not n_failed:
+            self._tell(f"{error.cause} It is tried again.")
         self._stop.wait(AGAIN_S[min(n_failed, len(AGAIN_S) - 1)])
 
     def _tell_lost(self, partition: str, n: int) -> None:
         self._metrics.lost(n)
         log.error("messages_lost", stream=self._name, partition=partition, n=n)
+        self._tell(f"{n:,} messages of partition {partition!r} were gone before they were taken")

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from recomart.errors import RecomartError, UnavailableError
 from recomart.events import StreamFile
 from recomart.log import recording
-from recomart.settings.places import shown
+from recomart.stream.base import Begin
 from recomart.stream.brokers import name_of
 from recomart.stream.commits import (
     Commits,
@@ -85,11 +85,10 @@ def stream(
             file,
             metrics,
             stop,
-            kept=positions_kept(lake, source, name),
-            start=start,
+            Begin(positions_kept(lake, source, name), start),
             is_once=is_once,
+            tell=tell,
         )
-        tell(f"Taking {settings.topic!r} from {shown(settings.url)}")
         if url:
             tell(f"Metrics at {url}")
         committer = Thread(target=commits.run, args=(committed, stop), name="commits", daemon=True)
