@@ -29,6 +29,7 @@ from recomart.cli.runs import reproduce, runs
 from recomart.cli.schedule import schedule
 from recomart.cli.serve import keys, serve
 from recomart.cli.start import config, demo, init
+from recomart.cli.stream import stream
 from recomart.cli.tune import tune
 from recomart.cli.work import STAGE_COMMANDS, run
 from recomart.errors import RecomartError
@@ -70,6 +71,7 @@ COMMANDS = (
     *(recommend, similar, session, bundle),
     *(tune, models),
     *(serve, keys),
+    stream,
     *(dashboard, report, status, doctor),
     features,
     *(runs, reproduce),

@@ -37,6 +37,7 @@ from recomart.settings.sources import (
     Rule,
     Source,
 )
+from recomart.settings.stream import StreamSettings
 from recomart.settings.views import Aggregate, DeclaredView
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "ServingSettings",
     "Settings",
     "Source",
+    "StreamSettings",
     "TrackingSettings",
     "VersioningSettings",
     "load_settings",

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue
 
 from recomart.settings.sources import Source
+from recomart.settings.stream import StreamSettings
 from recomart.settings.views import DeclaredView, Name, Section, Version
 from recomart.vocabulary import ADD_TO_CART, CANCEL, CLICK, PURCHASE, RATE, VIEW
 
@@ -388,3 +389,4 @@ class Settings(Section):
     monitoring: MonitoringSettings = MonitoringSettings()
     serving: ServingSettings = ServingSettings()
     dashboard: DashboardSettings = DashboardSettings()
+    stream: StreamSettings = StreamSettings()
