@@ -21,6 +21,7 @@ BENCHMARKS = (
     ("benchmarks.point_in_time",),
     ("benchmarks.online",),
     ("benchmarks.events",),
+    ("benchmarks.stream",),
     ("benchmarks.overhead",),
     ("benchmarks.serving",),
     ("benchmarks.features_scale", "--events", "100", "--spark", "20"),
