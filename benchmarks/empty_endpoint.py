@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 
 from fastapi import FastAPI
-from uvicorn.supervisors import Multiprocess
 
-from recomart.serving.running import configured, listen
+from recomart.serving.listening import listen
+from recomart.serving.parting import Workers
+from recomart.serving.running import configured
 from recomart.settings import ServingSettings
 
 app = FastAPI()
@@ -24,7 +25,7 @@ def main() -> None:
     listener = listen("127.0.0.1", 0)
     print(f"Listening on http://127.0.0.1:{listener.getsockname()[1]}", file=sys.stderr, flush=True)
     config = configured("benchmarks.empty_endpoint:app", ServingSettings(), workers=2)
-    Multiprocess(config, sockets=[listener]).run()
+    Workers(config, sockets=[listener]).run()
 
 
 if __name__ == "__main__":

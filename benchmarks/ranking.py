@@ -29,7 +29,7 @@ from recomart.models.registry import MODELS
 from recomart.pipeline import run
 from recomart.ranking.candidates import Candidates
 from recomart.ranking.cascade import in_order
-from recomart.ranking.knowledge import Knowledge, View, columns_of, matrix_of
+from recomart.ranking.knowledge import Knowledge, View, category_span, columns_of, matrix_of
 from recomart.ranking.ranker import Ranker, Rows
 from recomart.settings import RankingSettings, load_settings
 from recomart.settings.templates import template_text
@@ -145,7 +145,8 @@ def made_knowledge(rng: np.random.Generator) -> Knowledge:
         return View.of((by,), np.arange(n_keys), names)
 
     views = (view("user", "user_id", 1, 18), view("item", "item_id", N_ITEMS, 24))
-    return Knowledge(views, rng.integers(0, 1_000, N_ITEMS).astype(np.int32))
+    categories = rng.integers(0, 1_000, N_ITEMS).astype(np.int32)
+    return Knowledge(views, categories, category_span(categories))
 
 
 def made_candidates(rng: np.random.Generator) -> Candidates:

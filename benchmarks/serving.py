@@ -32,6 +32,7 @@ from benchmarks.serving_shop import serving_shop
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from benchmarks.load import Seen
     from recomart.ranking.shop import Shop
     from recomart.serving.words import Asked
 
@@ -242,11 +243,11 @@ def _told(answer: dict[str, Any]) -> list[tuple[str, float]]:
 
 
 def overload(port: int, bodies: list[bytes], most: float, seconds: float) -> dict[str, Any]:
-    """Ask for three times of what it can, then for half of it."""
+    """Ask for three times of what it can; before and after it, for half of that."""
+    before = open_loop(port, bodies, most / 2, 10.0)
     seen = open_loop(port, bodies, 3 * most, seconds, connections=256)
     refused = sorted(seen.times_ms(429) + seen.times_ms(503))
     after = open_loop(port, bodies, most / 2, 10.0)
-    late = [due for due, took, status in after.answers if status != 200 or took > 0.05]
     return {
         "asked_per_s": round(3 * most),
         "answered_per_s": seen.per_s(),
@@ -254,8 +255,22 @@ def overload(port: int, bodies: list[bytes], most: float, seconds: float) -> dic
         "answered_ms": seen.percentiles(),
         "refusal_p99_ms": round(refused[int(len(refused) * 0.99)], 1) if refused else 0.0,
         "statuses": seen.statuses(),
-        "recovery_s": round(max(late, default=0.0), 2),
+        "before_ms": before.percentiles(),
+        "after_ms": after.percentiles(),
+        "recovery_s": recovery_s(before, after),
     }
+
+
+def recovery_s(before: Seen, after: Seen) -> float:
+    """Return when the last bad second ended: with refusals, or a p90 twice what it was before."""
+    usual_ms = before.percentiles()["p90"]
+    last = 0
+    for second in range(int(after.seconds)):
+        one = after.between(second, second + 1)
+        is_refused = any(status != 200 for _, _, status in one.answers)
+        if is_refused or one.percentiles().get("p90", np.inf) > 2 * usual_ms:
+            last = second + 1
+    return float(last)
 
 
 def measure(place: Path, seconds: float, overload_s: float) -> dict[str, Any]:

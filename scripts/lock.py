@@ -25,6 +25,7 @@ LOCKS = {
         *("--extra", "rank", "--extra", "tune", "--extra", "s3", "--extra", "tracking"),
         *("--extra", "versioning", "--extra", "lineage", "--extra", "prefect", "--extra", "serve"),
         *("--extra", "otel", "--extra", "dashboard"),
+        *("--extra", "kafka", "--extra", "nats", "--extra", "rabbitmq"),
     ],
     "bench": ["--extra", "bench", "--constraint", "requirements/core.txt"],
 }

@@ -16,6 +16,7 @@ from recomart.ranking.knowledge import (
     USER_ITEM,
     Knowledge,
     View,
+    category_span,
     columns_of,
     keys_of,
     matrix_of,
@@ -39,6 +40,7 @@ def knowledge():
             view(USER_ITEM, "user_item_features__affinity", {2 * 3 + 2: 0.9}),
         ),
         CATEGORIES,
+        category_span(CATEGORIES),
     )
 
 

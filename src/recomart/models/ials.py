@@ -138,10 +138,10 @@ class IALS(Scorer["NDArray[np.float32]"]):
 
     def opinion_of(self, visitor: Visitor) -> Folded:
         """Return what it thinks for a visitor."""
-        taste = np.zeros(self.items_.shape[1], dtype=np.float32)
+        side = self._side()
+        taste = np.zeros(side.vectors.shape[1], dtype=np.float32)
         if len(visitor.items):
-            weights = np.power(visitor.weights, self.config.strength_exponent, dtype=np.float32)
-            taste = solve_one(visitor.items, weights, self._side())
+            taste = solve_one(visitor.items, self._strengths(visitor), side)
         return Folded(taste, self.nearest)
 
     @property
@@ -168,7 +168,7 @@ class IALS(Scorer["NDArray[np.float32]"]):
         ``c_j * (y_j . A**-1 y_item)``.
         """
         side = self._side()
-        strengths = np.power(visitor.weights, self.config.strength_exponent, dtype=np.float32)
+        strengths = self._strengths(visitor)
         held = side.vectors[visitor.items]
         scaled = held / side.diagonal(len(held))
         wanted = scaled @ side.vectors[items].T
@@ -197,6 +197,9 @@ class IALS(Scorer["NDArray[np.float32]"]):
         model = cls(config)
         model.items_, model.spectrum_, model.unheard_ = items, spectrum, _unheard(items)
         return model
+
+    def _strengths(self, visitor: Visitor) -> NDArray[np.float32]:
+        return np.power(visitor.weights, self.config.strength_exponent, dtype=np.float32)
 
     def _ridge(self, n_items: int) -> Ridge:
         """Return the part of the formula that is the same for users and items."""

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
+from recomart.models.sparse import look_up
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -75,9 +77,8 @@ class Sparse:
         """See `Opinion`."""
         if not len(self.items):
             return np.full(len(items), -np.inf, dtype=np.float32)
-        place = self.items.searchsorted(items)
-        is_there = self.items.take(place, mode="clip") == items
-        return np.where(is_there, self.scores.take(place, mode="clip"), np.float32(-np.inf))
+        place, is_there = look_up(self.items, items)
+        return np.where(is_there, self.scores[place], np.float32(-np.inf))
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,19 @@ def ranges(first: NDArray[np.integer], stop: NDArray[np.integer]) -> NDArray[np.
     return places
 
 
+def look_up(
+    rising: NDArray[np.integer], wanted: NDArray[np.integer]
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Return where numbers stand among rising ones, and whether they do; if not, the place is any.
+
+    Both of the shape of `wanted`.
+    """
+    if not len(rising):
+        return np.zeros(len(wanted), dtype=np.intp), np.zeros(len(wanted), dtype=bool)
+    place = np.minimum(rising.searchsorted(wanted), len(rising) - 1)
+    return place, rising[place] == wanted
+
+
 def summed(
     items: NDArray[Any], worth: NDArray[np.float32], n_items: int
 ) -> tuple[NDArray[Any], NDArray[np.float32]]:

@@ -15,6 +15,7 @@ from scipy.sparse import csr_array
 
 from recomart.models.selection import Ranking, best_of
 from recomart.models.sequences import Sequences, recommend_for
+from recomart.models.sparse import look_up
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,11 +68,7 @@ class Visitor:
 
     def has(self, items: NDArray[np.integer]) -> NDArray[np.bool_]:
         """Tell which of some items the visitor had."""
-        if not len(self.items):
-            return np.zeros(len(items), dtype=bool)
-        place = self.items.searchsorted(items)
-        found: NDArray[np.bool_] = self.items.take(place, mode="clip") == items
-        return found
+        return look_up(self.items, items)[1]
 
 
 def recommend_to(model: Recommender, visitor: Visitor, n: int, *, exclude_seen: bool) -> Ranking:

@@ -10,6 +10,7 @@ import numpy as np
 
 from recomart.errors import BadInputError
 from recomart.models.base import TopN
+from recomart.models.sparse import look_up
 from recomart.ranking.candidates import place_in_row, retrieve, retrieve_for
 from recomart.ranking.knowledge import columns_of, matrix_of
 
@@ -153,12 +154,9 @@ def ranks_among(
 ) -> NDArray[np.float32]:
     """Return the rank that stands beside each wanted key; inf where it is not among the keys."""
     order = np.argsort(keys)
-    sorted_keys, sorted_ranks = keys[order], ranks[order]
+    place, is_there = look_up(keys[order], wanted)
     found = np.full(len(wanted), np.inf, dtype=np.float32)
-    if len(keys):
-        place = np.searchsorted(sorted_keys, wanted).clip(max=len(keys) - 1)
-        hit = sorted_keys[place] == wanted
-        found[hit] = sorted_ranks[place[hit]]
+    found[is_there] = ranks[order][place[is_there]]
     return found
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
     from recomart.settings import Loaded
 
 CONFIDENCE, BUNDLE = "confidence.json", "bundle"
+READERS = 4
+"""Files of a champion that are read at a time."""
 NOTHING = np.empty(0, dtype=np.int64)
 NO_ITEMS = Ordered.by_one(
     Ranking(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32)), POPULAR
@@ -110,10 +113,14 @@ class Champion:
         Raises DataSetNotFoundError.
         """
         manifest = published or champion_of(lake)
-        files = {name: lake.read_file(manifest, name) for name in _names(manifest)}
-        shop = Shop.read(lake, manifest)
         details = cast("dict[str, Any]", manifest.details)
-        models = {name: _model(files, name) for name in details["models"]}
+        names = _names(manifest)
+        with ThreadPoolExecutor(READERS) as pool:  # hashes of hundreds of megabytes
+            bodies = pool.map(partial(lake.read_file, manifest), names)
+            files = dict(zip(names, bodies, strict=True))
+            loaded = pool.map(partial(_model, files), details["models"])
+            shop = Shop.read(lake, manifest)
+            models = dict(zip(details["models"], loaded, strict=True))
         cascade = None
         if Ranker.FILES[0] in files:
             ranker = Ranker.from_files(files)

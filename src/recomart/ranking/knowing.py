@@ -99,7 +99,7 @@ class Knowing:
             self._look_up(entry, asked[tuple(entry.keys)], content, at_us)
             for entry in self._entries
         ]
-        return Knowledge(tuple(views), content.categories)
+        return Knowledge(tuple(views), content.categories, span)
 
     def _look_up(self, entry: Entry, keys: NDArray[np.int64], content: Content, at_us: int) -> View:
         """Ask the store about one view's keys."""

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recomart.models.sparse import look_up
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -70,26 +72,25 @@ class View:
             return np.full((len(keys), len(self.names)), np.nan, dtype=np.float32)
         if self.is_whole:
             return self.values[np.minimum(keys, len(self.keys))]  # -1, no key, is nobody, too
-        place = np.searchsorted(self.keys, keys).clip(max=len(self.keys) - 1)
-        return self.values[np.where(self.keys[place] == keys, place, len(self.keys))]
+        place, is_there = look_up(self.keys, keys)
+        return self.values[np.where(is_there, place, len(self.keys))]
 
 
 @dataclass(frozen=True)
 class Knowledge:
-    """All views as of one moment; users and items by index, categories by number."""
+    """All views as of one moment; users and items by index, categories by number.
+
+    span  `category_span` of the categories: of whole catalogues, so it is not sought each time
+    """
 
     views: tuple[View, ...]
     categories: NDArray[np.int32]
+    span: int
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Columns of `rows`."""
         return (*(name for view in self.views for name in view.names), RELATIVE_PRICE)
-
-    @cached_property
-    def span(self) -> int:
-        """Number of categories; see `keys_of`."""
-        return category_span(self.categories)
 
     @cached_property
     def _prices(self) -> tuple[int, ...]:

@@ -81,6 +81,7 @@ class OnlineKnowing:
         self.shop = shop
         self._by = by
         self._span = category_span(shop.codes)
+        self._categories: list[str] = shop.categories.to_pylist()
         self._columns = views_in(columns, by)
         ids: dict[tuple[str, ...], pa.Array | pa.ChunkedArray] = {
             ITEM: shop.items["item_id"],
@@ -101,7 +102,7 @@ class OnlineKnowing:
             self._fixed.get(name) or self._view(name, features, *asked.get(self._by[name], NO_KEYS))
             for name, features in self._columns.items()
         ]
-        return Knowledge(tuple(views), self.shop.codes)
+        return Knowledge(tuple(views), self.shop.codes, self._span)
 
     def _asked(
         self, user_id: str, history: History, *, with_seen: bool
@@ -111,12 +112,10 @@ class OnlineKnowing:
         asked: dict[tuple[str, ...], Keys] = {USER: (np.array([row]), [(user_id,)])}
         if row < 0:  # a user whom the model does not know has no number of their own
             return asked
-        kinds = np.unique(self.shop.codes[met])
-        kinds = kinds[kinds >= 0].astype(np.int64)
-        names = self.shop.categories.take(pa.array(kinds)).to_pylist()
+        kinds = sorted({*self.shop.codes[met].tolist()} - {-1})
         asked[USER_CATEGORY] = (
-            np.int64(row) * self._span + kinds,
-            [(user_id, name) for name in names],
+            np.int64(row) * self._span + np.array(kinds, dtype=np.int64),
+            [(user_id, self._categories[kind]) for kind in kinds],
         )
         if with_seen:
             names = self.shop.items["item_id"].take(pa.array(met)).to_pylist()

@@ -14,7 +14,7 @@ import numpy as np
 from recomart.models.blend import Blend
 from recomart.models.item_to_item import ItemToItem
 from recomart.models.selection import Ranking, best_of
-from recomart.models.sparse import summed
+from recomart.models.sparse import look_up, summed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -81,9 +81,8 @@ class Paths:
         if not len(items):
             return np.zeros((len(self.visitor.items), 0), dtype=np.float32)
         order = items.argsort()
-        rising = items[order]
-        place = rising.searchsorted(self.items)
-        hit = np.flatnonzero(rising.take(place, mode="clip") == self.items)
+        place, is_there = look_up(items[order], self.items)
+        hit = np.flatnonzero(is_there)
         shape = (len(self.models), len(self.visitor.items), len(items))
         found = np.zeros(shape, dtype=np.float32)
         found[self.of[hit], self.owners[hit], order[place[hit]]] = self.worth[hit]

@@ -13,6 +13,7 @@ from recomart.models.artefact import save
 from recomart.models.npz import pack
 from recomart.models.popularity import Popularity
 from recomart.models.registry import model_kind
+from recomart.models.sparse import look_up
 from recomart.ranking.aliases import PUBLISHED
 from recomart.ranking.cascade import NAME as CASCADE
 from recomart.ranking.champion import BUNDLE, CONFIDENCE
@@ -98,8 +99,7 @@ def _history(data: EventArrays, known: Interactions) -> bytes:
     keys = np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr)) * weights.shape[1]
     keys = keys + weights.indices
     wanted = data.users.astype(np.int64) * weights.shape[1] + data.items
-    place = np.searchsorted(keys, wanted).clip(max=max(len(keys) - 1, 0))
-    hit = keys[place] == wanted if len(keys) else np.zeros(0, dtype=bool)
+    place, hit = look_up(keys, wanted)
     last_us[place[hit]] = data.occurred_us[hit]  # events are in order: the last one stays
     order = np.argsort(data.strengths[hit], kind="stable")
     strongest[place[hit][order]] = data.types[hit][order].astype(np.int8)

@@ -8,8 +8,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict, deque
 from itertools import islice
-from threading import Event as Flag
-from threading import Lock, Thread
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from pydantic_core import from_json, to_json
@@ -20,6 +19,7 @@ from recomart.log import StageLog
 from recomart.serving.forgotten import Forgotten
 from recomart.serving.records import record
 from recomart.serving.shared import SharedFile, Stored
+from recomart.serving.watcher import Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -64,13 +64,12 @@ class Journal:
         self._file: SharedFile | None = None
         self._failed_at = -AGAIN_S
         self._heard = 0
-        self._stop = Flag()
-        self._thread = Thread(target=self._run, name="journal", daemon=True)
+        self._watcher: Watcher | None = None
 
     def start(self) -> None:
         """Open the file, and begin to write and to listen."""
         self._turn()
-        self._thread.start()
+        self._watcher = Watcher("journal", TURN_S, self._turn)
 
     def add(self, kept: Kept) -> None:
         """Keep an answer; where the thread does not keep up, the oldest that waits is lost."""
@@ -129,9 +128,9 @@ class Journal:
 
     def close(self) -> None:
         """Write what waits, and let the file go."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        if self._watcher:
+            self._watcher.close()
+            self._turn()
         if self._file:
             self._file.close()
 
@@ -156,12 +155,6 @@ class Journal:
             return do(file)
         finally:
             file.close()
-
-    def _run(self) -> None:
-        """Be the thread."""
-        while not self._stop.wait(TURN_S):
-            self._turn()
-        self._turn()
 
     def _turn(self) -> None:
         try:

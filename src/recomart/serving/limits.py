@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING
@@ -30,8 +31,14 @@ HEADERS = [
 NO_POLICY = b"default-src 'none'; frame-ancestors 'none'"
 SHOP_POLICY = b"default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
 OPEN = ("/health/live", "/health/ready", "/openapi.json")
+LISTS = ("/recommendations", "/bundle", "/popular", "/trending", "/items/")
+"""Paths that the engine answers."""
 CALLERS = 10_000
 """Callers whose rate is remembered."""
+PAUSE_S = 0.02
+"""Before a request is refused that would wait too long."""
+FORGETS = 0.1
+"""Weight of the latest list in the mean of what one costs."""
 
 
 async def refuse(scope: Scope, send: Send, error: RecomartError) -> None:
@@ -64,31 +71,82 @@ class SecurityHeaders:
         await self.app(scope, receive, with_headers)
 
 
+class Turns:
+    """Foretells how long a list waits, from how long those before it kept the engine.
+
+    Lists leave one after another, so what one costs is the time from when it could begin (it had
+    come, and the one before it had left) until it leaves, however many threads share the work. A
+    list that comes now waits for all that are in the house (Little's law).
+    """
+
+    def __init__(self) -> None:
+        self.n = 0
+        self.each_s = 0.0
+        """What a list costs: a mean that forgets."""
+        self._last_left = 0.0
+
+    @property
+    def wait_s(self) -> float:
+        """How long one that comes now will wait."""
+        return self.n * self.each_s
+
+    def left(self, came: float) -> None:
+        """Learn from one that leaves now and came at a moment."""
+        now = time.perf_counter()
+        took = now - max(came, self._last_left)
+        self._last_left = now
+        self.each_s += FORGETS * (took - self.each_s)
+
+
 class Shed:
-    """Refuses at once what would have to wait too long, before it costs anything."""
+    """Refuses soon what would have to wait too long, before it costs anything.
+
+    Not quite at once: whoever asks again as soon as they are refused would keep a worker from those
+    it has taken.
+    """
 
     def __init__(self, app: ASGIApp, settings: ServingSettings, metrics: Metrics) -> None:
         self.app = app
         self._most = settings.max_requests
+        self._most_wait_s = settings.max_wait_s
+        self._threads = settings.threads
         self._metrics = metrics
         self._n = 0
+        self._lists = Turns()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI. Whether the process lives and is ready is told in any case."""
         if scope["type"] != "http" or scope["path"] in OPEN:
             await self.app(scope, receive, send)
             return
-        if self._n >= self._most:
-            cause = f"{self._n} requests are in work or wait."
-            await refuse(scope, send, BusyError(503, cause, retry_after_s=1.0))
+        is_list = _is_list(scope["path"])
+        why = self._why_not(is_list=is_list)
+        if why:
+            await asyncio.sleep(PAUSE_S)
+            await refuse(scope, send, BusyError(503, why, retry_after_s=1.0))
             return
-        self._n += 1
-        self._metrics.in_work.set(self._n)
+        came = time.perf_counter()
+        self._count(1, is_list=is_list)
         try:
             await self.app(scope, receive, send)
         finally:
-            self._n -= 1
-            self._metrics.in_work.set(self._n)
+            self._count(-1, is_list=is_list)
+            if is_list:
+                self._lists.left(came)
+
+    def _why_not(self, *, is_list: bool) -> str:
+        """Say why a request is not taken; nothing: it is."""
+        lists = self._lists
+        if self._n >= self._most:
+            return f"{self._n} requests are in work or wait."
+        if is_list and lists.n >= self._threads and lists.wait_s > self._most_wait_s:
+            return f"{lists.n} lists are in work or wait; another would wait too long."
+        return ""
+
+    def _count(self, more: int, *, is_list: bool) -> None:
+        self._n += more
+        self._lists.n += more * is_list
+        self._metrics.in_work.set(self._n)
 
 
 class Guard:
@@ -190,6 +248,10 @@ def scope_needed(method: str, path: str) -> tuple[KeyScope, ...]:
     if path.startswith(("/users/", "/explain/")):
         return ("admin",)
     return ("read",)
+
+
+def _is_list(path: str) -> bool:
+    return path.startswith(LISTS)
 
 
 def _is_open(path: str) -> bool:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from threading import Event as Flag
-from threading import Thread
 from typing import TYPE_CHECKING, cast
 
 from recomart.errors import RecomartError
@@ -19,7 +17,7 @@ from recomart.serving.sessions import Sessions
 from recomart.serving.words import Asked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from recomart.features.online import OnlineStore
     from recomart.lake import Lake, Manifest
@@ -157,26 +155,3 @@ def _from(lake: Lake, champion: Manifest) -> Iterator[Manifest]:
     for manifest in lake.newest_first(PUBLISHED):
         if manifest.number < champion.number:
             yield manifest
-
-
-class Watcher:
-    """A thread that does something again and again until it is stopped."""
-
-    def __init__(self, name: str, every_s: float, do: Callable[[], None]) -> None:
-        self._stop = Flag()
-        self._every_s = every_s
-        self._do = do
-        self._thread = Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self._stop.wait(self._every_s):
-            try:
-                self._do()
-            except Exception as error:  # noqa: BLE001, PERF203 - it watches on
-                log.error("watcher_failed", watcher=self._thread.name, error=repr(error))
-
-    def close(self) -> None:
-        """Let it come to its end."""
-        self._stop.set()
-        self._thread.join()

@@ -39,11 +39,12 @@ def near_duplicates(
     if titles.null_count == len(titles):
         return None
     forms = _forms(titles, frozenset(map(_folded, variant_words))).dictionary_encode()
-    tells = [form.count(" ") - form.count(_VARIANT) for form in forms.dictionary.to_pylist()]
+    n_words, n_variants = (pc.count_substring(forms.dictionary, mark) for mark in (" ", _VARIANT))
+    tells = pc.subtract(n_words, n_variants).to_numpy()
     codes = forms.indices.to_numpy(zero_copy_only=False).astype(np.int64)
     alone = codes * (int(categories.max(initial=0)) + 2) + categories + 1
     _, place, count = np.unique(alone, return_inverse=True, return_counts=True)
-    is_one = (count[place] > 1) & (np.array(tells, dtype=np.int64)[codes] >= FEWEST_WORDS)
+    is_one = (count[place] > 1) & (tells[codes] >= FEWEST_WORDS)
     if not is_one.any():
         return None
     groups = np.full(len(codes), -1, dtype=np.int32)
@@ -70,5 +71,10 @@ def _folded(text: str) -> str:
 
 def _form(piece: str, variant_words: frozenset[str]) -> str:
     """Return the form of what stands between two spaces: none, one word, or several."""
-    words = _WORD.findall(_folded(piece))
-    return "".join(_VARIANT if word in variant_words else f" {word}" for word in words)
+    if piece.isascii() and piece.isalnum():  # one plain word, as most are
+        return _starred(piece.lower(), variant_words)
+    return "".join(_starred(word, variant_words) for word in _WORD.findall(_folded(piece)))
+
+
+def _starred(word: str, variant_words: frozenset[str]) -> str:
+    return _VARIANT if word in variant_words else f" {word}"

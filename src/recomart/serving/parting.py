@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import select
 import socket
-import sys
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from threading import Event, Thread
@@ -16,13 +15,12 @@ from uvicorn import _subprocess
 from uvicorn.supervisors import Multiprocess
 
 from recomart.errors import BusyError
+from recomart.serving.listening import CAN_FORK
 from recomart.serving.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CAN_SHARE = sys.platform == "linux"
-"""Elsewhere a process that used what NumPy stands on cannot be forked."""
 PATIENCE_S = 0.2
 """How long one who comes then may take to send a request and to read the answer."""
 MOST_BYTES = 64 << 10
@@ -46,7 +44,7 @@ class Workers(Multiprocess):
     """
 
     def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
-        if CAN_SHARE:
+        if CAN_FORK:
             vars(_subprocess)["spawn"] = get_context("fork")  # there is no other way to ask
         super().__init__(config, sockets)
 

@@ -7,6 +7,9 @@ prometheus_client is imported; `recomart serve --workers 2` sees to it.
 from __future__ import annotations
 
 import os
+import struct
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +35,8 @@ SECONDS = (
     *(0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
 )
 SHARES = tuple(k / 10 for k in range(1, 11))
+TRIES, AGAIN_S = 5, 0.02
+"""How often, and after what time, the files of the workers are read again."""
 LAGS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0)
 
 
@@ -165,10 +170,18 @@ class Metrics:
         folder = os.environ.get(FOLDER)
         if not folder:
             return generate_latest(self.registry) + self.published
-        bury_dead(Path(folder))
-        shared = CollectorRegistry()
-        MultiProcessCollector(shared, folder)  # type: ignore[no-untyped-call]
-        return generate_latest(shared) + self.published
+        for _ in range(TRIES):
+            with suppress(OSError, struct.error):  # a worker came or went while its file was read
+                return _of_all(folder) + self.published
+            time.sleep(AGAIN_S)
+        return _of_all(folder) + self.published
+
+
+def _of_all(folder: str) -> bytes:
+    bury_dead(Path(folder))
+    shared = CollectorRegistry()
+    MultiProcessCollector(shared, folder)  # type: ignore[no-untyped-call]
+    return generate_latest(shared)
 
 
 def bury_dead(folder: Path) -> None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import gc
 import os
-import socket
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recomart.errors import MissingExtraError, SettingsError, UnavailableError
+from recomart.errors import MissingExtraError, SettingsError
+from recomart.serving.listening import CAN_FORK, WAITING, listen
 from recomart.serving.security import hold_to_keys
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
     import uvicorn
@@ -23,13 +24,16 @@ if TYPE_CHECKING:
     from recomart.serving.served import Served
     from recomart.settings import Loaded, ServingSettings
 
-WAITING = 2_048
-"""Connections that may wait to be taken."""
 STOP_S = 10
 """How long requests in work have when the server is stopped."""
 LIBRARIES = ("fastapi", "httptools", "prometheus_client", "uvicorn")
 OTHER_FILES = 256
 """That a worker has open beside its connections."""
+SWITCH_S = 0.0005
+"""How long a thread of the engine keeps the interpreter from the one that talks to the network.
+
+At Python's 5 ms each look at a socket waits so long while lists are made, and a list that is
+refused for want of time hears of it late."""
 
 
 RARELY = (10_000, 20, 50)
@@ -55,6 +59,7 @@ class Making:
 
         hold_blas_to_one_thread()
         log_as_json()
+        sys.setswitchinterval(SWITCH_S)
         service = Service(self.loaded, settle, self.shared)
         return create_app(service, self.loaded.settings.serving)
 
@@ -102,12 +107,12 @@ def _alone(loaded: Loaded, listener: socket.socket) -> Callable[[], None]:
 def _together(loaded: Loaded, listener: socket.socket, metrics: Path) -> Callable[[], None]:
     from recomart.lake import open_lake
     from recomart.ranking.aliases import champion_of
-    from recomart.serving.parting import CAN_SHARE, Workers
+    from recomart.serving.parting import Workers
 
     champion_of(open_lake(loaded))  # without one, no worker would come up
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)  # before the workers import it
     settings = loaded.settings.serving
-    making = Making(loaded, _shared(loaded) if CAN_SHARE else None)
+    making = Making(loaded, _shared(loaded) if CAN_FORK else None)
     config = configured(making, settings, factory=True, workers=settings.workers)
     return Workers(config, sockets=[listener]).run
 
@@ -162,28 +167,6 @@ def _make_room(connections: int) -> None:
                 remedy="Lower it, or raise the limit (`ulimit -Hn`, LimitNOFILE of systemd).",
             )
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Take a port. Raises UnavailableError.
-
-    The socket is said to be TCP by number: only then asyncio sends small answers at once, instead
-    of waiting 40 ms for the other side (Nagle's algorithm).
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(WAITING)
-    except OSError as error:
-        listener.close()
-        raise UnavailableError(
-            f"{host} port {port} cannot be listened on: {error.strerror}.",
-            remedy="End what listens there, or use --port with another; 0 takes any that is free.",
-        ) from error
-    listener.set_inheritable(True)  # the workers take it over
-    return listener
 
 
 def _hold_to_libraries() -> None:

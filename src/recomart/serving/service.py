@@ -15,7 +15,7 @@ from recomart.serving.engine import Engine
 from recomart.serving.explaining import explained, seen_versions
 from recomart.serving.intake import Intake
 from recomart.serving.journal import TURN_S, Journal
-from recomart.serving.loading import Watcher, open_loader
+from recomart.serving.loading import open_loader
 from recomart.serving.published_metrics import PublishedMetrics
 from recomart.serving.records import Kept
 from recomart.serving.request_metrics import Metrics
@@ -23,6 +23,7 @@ from recomart.serving.resources import Resources
 from recomart.serving.security import Keys, is_loopback
 from recomart.serving.sessions import Sessions
 from recomart.serving.shadow import Shadow
+from recomart.serving.watcher import Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -39,6 +40,8 @@ CATCH_UP_S = 2.0
 """How long a start waits until the events of the log are known."""
 RARELY = 5
 """Turns of looking for a model until views and published metrics are looked for, too."""
+ASIDE = 2
+"""Threads for what is no list: health, metrics, explanations, exports."""
 TRIES = 15
 """Turns of another worker that an answer of its is waited for."""
 
@@ -80,6 +83,7 @@ class Service:
         self.started_us = time.time_ns() // 1_000
         self.metrics.serves(self.engine.state)
         self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="engine")
+        self._aside = ThreadPoolExecutor(ASIDE, thread_name_prefix="aside")
         self._watchers: list[Watcher] = []
         self._settle = settle
         settle()
@@ -106,7 +110,8 @@ class Service:
         self.shadow.close()
         for watcher in self._watchers:
             watcher.close()
-        self._pool.shutdown(cancel_futures=True)
+        for pool in (self._pool, self._aside):
+            pool.shutdown(cancel_futures=True)
         self.online.close()
         if self.traces:
             self.traces.close()
@@ -125,14 +130,15 @@ class Service:
             self._settle()
 
     async def aside(self, do: Callable[[], Found]) -> Found:
-        """Do something in a thread of the engine, while others are answered."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, do)
+        """Do something that is no list in a thread of its own: lists need not wait for it."""
+        return await asyncio.get_running_loop().run_in_executor(self._aside, do)
 
     async def answer(self, ask: Callable[[], Answer], n: int, who: str = "") -> Answer:
         """Ask the engine, count what it answers, and note that it is shown to somebody."""
         at_us = time.time_ns() // 1_000  # before, so that forgetting in between covers it
         with self._stage("engine"):
-            answer = await self.aside(self.traces.carried(ask) if self.traces else ask)
+            ask = self.traces.carried(ask) if self.traces else ask
+            answer = await asyncio.get_running_loop().run_in_executor(self._pool, ask)
         self.metrics.answered(answer, n)
         self.journal.show(who, at_us, answer)
         return answer

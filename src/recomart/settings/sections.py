@@ -244,7 +244,13 @@ class ServingSettings(Section):
     host: str = Field("127.0.0.1", description="address to listen on; beyond loopback needs a key")
     port: int = Field(8000, ge=0, le=65_535, description="to listen on; 0: any that is free")
     workers: int = Field(1, ge=1, le=64, description="processes that answer")
-    threads: int = Field(2, ge=1, le=64, description="of each worker, for the engine")
+    threads: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="of each worker, for lists; 2 or more pay where the online "
+        "store is asked over a network",
+    )
     events: str = Field("data/events.sqlite", description="the event log; as in its source")
     keys: str = Field("data/keys.json", description="API keys, hashed: `recomart keys create`")
     reload_s: float = Field(2.0, gt=0, description="how often to look for a new champion")
@@ -257,7 +263,10 @@ class ServingSettings(Section):
         1_000, ge=1, description="that a worker holds; beyond, the one longest silent is closed"
     )
     max_requests: int = Field(
-        128, ge=1, description="that a worker has in work or waiting; more get 503 at once"
+        256, ge=1, description="that a worker has in work or waiting; more get 503 at once"
+    )
+    max_wait_s: float = Field(
+        0.1, gt=0, description="that a list would wait for those before it; more get 503 at once"
     )
     max_requests_per_s: float = Field(
         0.0, ge=0, description="of one key (or address), in each worker; more get 429; 0: no limit"

@@ -14,7 +14,8 @@ import uvicorn
 
 from recomart.pipeline import run
 from recomart.serving.app import create_app
-from recomart.serving.running import configured, listen
+from recomart.serving.listening import listen
+from recomart.serving.running import configured
 from recomart.serving.service import Service
 from recomart.settings import load_settings
 from tests.shared import made_once

@@ -4,15 +4,16 @@ import os
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from threading import Event
 
 import httpx
 import pytest
 
 from recomart.errors import SettingsError
+from recomart.serving.listening import listen
 from recomart.serving.parting import turning_away
-from recomart.serving.running import configured, listen
+from recomart.serving.running import configured
 from recomart.settings import ServingSettings
 from tests.serving.door.conftest import opened, problem
 
@@ -51,6 +52,54 @@ def test_more_requests_than_can_wait_are_refused_at_once(limited):
         assert all(one.headers["retry-after"] == "1" for one in refused)
         assert problem(refused[0], 503)["code"] == "RM-412"
         assert door.http.get("/popular").status_code == 200  # it has recovered
+
+
+def test_a_list_that_would_wait_too_long_is_refused_at_once_and_events_are_not(limited):
+    with limited(threads=1, max_wait_s=0.2) as door, ThreadPoolExecutor(12) as pool:
+        quick = door.service.engine.popular
+        door.service.engine.popular = lambda n: time.sleep(0.05) or quick(n)
+        for _ in range(40):  # so it learns what one takes: 50 ms
+            door.http.get("/popular")
+        asked = [pool.submit(httpx.get, f"{door.url}/popular", timeout=20) for _ in range(12)]
+        taken = door.http.post("/events", json=door.event())
+        statuses = sorted(one.result().status_code for one in asked)
+
+        assert 1 <= statuses.count(200) <= 8  # four wait 200 ms; some leave while others come
+        assert statuses.count(503) == 12 - statuses.count(200)
+        assert taken.status_code == 200
+        assert door.http.get("/popular").status_code == 200  # it has recovered
+
+
+def test_a_slow_list_does_not_lock_the_door_for_ever(limited):
+    with limited(threads=1, max_wait_s=0.05) as door:
+        quick, waits = door.service.engine.popular, iter([0.6] * 4)
+        door.service.engine.popular = lambda n: time.sleep(next(waits, 0)) or quick(n)
+        statuses = [door.http.get("/popular").status_code for _ in range(8)]
+
+        assert statuses == [200] * 8
+
+
+def test_while_a_list_is_made_health_and_metrics_are_told(limited):
+    with limited(threads=1) as door, ThreadPoolExecutor(1) as pool:
+        go_on = held(door)
+        busy = pool.submit(httpx.get, f"{door.url}/popular", timeout=20)
+
+        assert door.http.get("/health").status_code == 200
+        assert door.http.get("/metrics").status_code == 200
+        assert not busy.done()
+        go_on.set()
+        assert busy.result().status_code == 200
+
+
+def test_workers_that_look_in_turn_share_who_comes():
+    with listen("127.0.0.1", 0) as listener, ExitStack() as stack:
+        listener.setblocking(False)
+        for _ in range(2):
+            stack.enter_context(socket.create_connection(listener.getsockname()))
+        first, _ = listener.accept()
+        with first, pytest.raises(BlockingIOError):  # now it is the turn of another
+            listener.accept()
+        listener.accept()[0].close()
 
 
 def test_a_worker_that_is_full_still_says_that_it_lives(limited):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack, suppress
+from threading import Timer
 
 import httpx
 import pytest
@@ -16,7 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from recomart.errors import UnavailableError
 from recomart.serving.access import JsonLines
-from recomart.serving.running import listen
+from recomart.serving.listening import listen
+from recomart.serving.request_metrics import FOLDER, Metrics
 from tests.servers import free_port
 from tests.serving.door.conftest import opened, problem
 from tests.serving.door.workers import workers_of
@@ -164,6 +166,18 @@ def test_several_workers_count_together_also_after_one_is_killed(command):
     assert len(reasons) == 1
     assert reasons.pop().startswith("because you viewed")
     assert found["recomart_requests_total", "method=GET,route=/popular,status=200"] == 40
+
+
+def test_the_file_of_a_worker_that_is_just_being_born_is_read_again(tmp_path, monkeypatch):
+    born = tmp_path / "counter_999999.db"
+    born.touch()  # as it is for a moment, before its first number
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    metrics = Metrics()
+    grows = Timer(0.03, lambda: born.write_bytes(bytes(1 << 10)))
+    grows.start()
+
+    assert metrics.exposition() == b""
+    grows.join()
 
 
 def first_reason(url, user_id):

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from recomart.models.explicit.descent import Descent, DescentConfig, Samples
+from recomart.models.sparse import look_up
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -42,8 +43,7 @@ def learn_positives(taken: csr_array, config: PositivesConfig) -> Descent:
         others = np.repeat(users, config.negatives)
         drawn = heard[descent.rng.integers(len(heard), size=len(others))]
         wanted = others * n_items + drawn
-        place = np.searchsorted(pairs, wanted).clip(max=len(pairs) - 1)
-        is_negative = pairs[place] != wanted
+        is_negative = ~look_up(pairs, wanted)[1]
         others, drawn = others[is_negative], drawn[is_negative]
         values = np.full(len(users) + len(others), -config.mean, dtype=np.float32)
         values[: len(users)] += 1
