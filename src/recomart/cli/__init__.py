@@ -16,6 +16,7 @@ from recomart import __version__
 from recomart.cli.ask import bundle, recommend, session, similar
 from recomart.cli.context import Context
 from recomart.cli.data import data
+from recomart.cli.experiments import experiment
 from recomart.cli.features import features
 from recomart.cli.lineage import lineage
 from recomart.cli.look import doctor, report, status
@@ -67,6 +68,7 @@ COMMANDS = (
     *(retrain, monitor, schedule),
     *(recommend, similar, session, bundle),
     *(tune, models),
+    experiment,
     *(serve, keys),
     *(report, status, doctor),
     features,

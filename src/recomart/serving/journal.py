@@ -232,4 +232,16 @@ def _shown(exposure: Exposure) -> dict[str, Any]:
 def _exposure(who: str, at_us: int, answer: Answer) -> Exposure:
     told = [(line.item_id, line.source, line.score, line.confidence) for line in answer.lines]
     lines = to_json(told, inf_nan_mode="null").decode()
-    return Exposure(answer.recommendation_id, who, at_us, answer.model, answer.version, lines)
+    of = answer.assigned
+    return Exposure(
+        recommendation_id=answer.recommendation_id,
+        who=who,
+        at_us=at_us,
+        model=answer.model,
+        version=answer.version,
+        experiment=of.experiment if of else None,
+        variant=of.variant if of else None,
+        unit=of.unit if of else None,
+        propensity=of.propensity if of else None,
+        lines=lines,
+    )

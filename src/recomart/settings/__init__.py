@@ -6,7 +6,9 @@ Imports  vocabulary, errors
 Every error names the key, the file and line, and what would fit.
 """
 
+from recomart.settings.experiments import DeclaredExperiment, ExperimentSettings
 from recomart.settings.load import Loaded, load_settings
+from recomart.settings.rules import RuleOverrides
 from recomart.settings.sections import (
     EngineSettings,
     EvaluationSettings,
@@ -44,10 +46,12 @@ __all__ = [
     "Contract",
     "CsvDialect",
     "CsvSource",
+    "DeclaredExperiment",
     "DeclaredView",
     "EngineSettings",
     "EvaluationSettings",
     "EventLogSource",
+    "ExperimentSettings",
     "FeatureSettings",
     "FileSource",
     "LineageSettings",
@@ -62,6 +66,7 @@ __all__ = [
     "RestSource",
     "RetrainingSettings",
     "Rule",
+    "RuleOverrides",
     "ServingSettings",
     "Settings",
     "Source",
