@@ -25,11 +25,14 @@ LEAST_LISTS = 100
 """Of a variant, before the share that failed says anything."""
 
 
-def analysed(experiment: Experiment, found: Outcomes, now_us: int) -> Result:
-    """Analyse an experiment."""
+def analysed(experiment: Experiment, found: Outcomes, now_us: int, kept_us: int) -> Result:
+    """Analyse an experiment.
+
+    kept_us  the moment from which on lists are kept; those of before are missing
+    """
     p = _ratio(experiment, found)
-    declared = experiment.declared
-    is_sound = p >= LEAST_P
+    declared, is_whole = experiment.declared, experiment.started_us >= kept_us
+    is_sound = p >= LEAST_P and is_whole
     metrics = sorted(METRICS, key=lambda metric: metric != declared.metric)
     compared = [
         _compared(experiment, found, place, metric, now_us, is_sound=is_sound)
@@ -49,6 +52,7 @@ def analysed(experiment: Experiment, found: Outcomes, now_us: int) -> Result:
         variants=tuple(_seen(found, p, one) for p, one in enumerate(experiment.variants)),
         ratio_p=p,
         is_sound=is_sound,
+        is_whole=is_whole,
         compared=tuple(compared) if len(found.variants) else (),
         breaches=tuple(_breaches(experiment, found, compared)),
     )
@@ -102,6 +106,7 @@ def _compared(
     units = max(0.0, units_needed(*samples, effect, declared.planned_units, alpha) - len(y))
     is_told = isfinite(difference.low)
     verdict: Verdict = _verdict(difference.low, difference.high) if is_sound else "unsound"
+    is_waiting = experiment.is_running and verdict == "open"
     days = _days(experiment, found.first_us[came], units, now_us)
     return Compared(
         variant=variant.name,
@@ -115,8 +120,8 @@ def _compared(
         p=difference.p,
         explained=explained,
         verdict=verdict,
-        units_needed=round(units) if isfinite(units) else None,
-        days_needed=days if experiment.is_running and verdict == "open" else None,
+        units_needed=round(units) if is_waiting and isfinite(units) else None,
+        days_needed=days if is_waiting else None,
     )
 
 

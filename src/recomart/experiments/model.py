@@ -77,7 +77,8 @@ class Result(_Part):
     """One experiment.
 
     ratio_p   p of the sample-ratio check
-    is_sound  the ratio is no accident otherwise: then nothing can be concluded
+    is_sound  whether anything can be concluded
+    is_whole  lists are kept from its beginning on
     compared  by variant and metric; the experiment's own metric comes first
     """
 
@@ -93,12 +94,18 @@ class Result(_Part):
     variants: tuple[Seen, ...]
     ratio_p: float
     is_sound: bool
+    is_whole: bool
     compared: tuple[Compared, ...] = ()
     breaches: tuple[Breach, ...] = ()
 
     @property
     def says(self) -> str:
         """What follows, in a sentence."""
+        if not self.is_whole:
+            return (
+                "It began before the first list that is kept (`monitoring.keep_days`): nothing "
+                "can be concluded."
+            )
         if not self.is_sound:
             return (
                 "The variants have not the numbers of units that chance should have given them: "

@@ -24,10 +24,10 @@ def page_of(found: Report) -> str:
 
 
 def _experiment(page: Page, result: Result) -> None:
-    lasted = f"since {_moment(result.started_us)}"
+    lasted = f"It runs since {_moment(result.started_us)}."
     if result.ended_us is not None:
-        lasted = f"from {_moment(result.started_us)} until {_moment(result.ended_us)}"
-    page.section(result.name, f"{result.description} {lasted.capitalize()}.".strip())
+        lasted = f"It ran from {_moment(result.started_us)} until {_moment(result.ended_us)}."
+    page.section(result.name, f"{result.description} {lasted}".strip())
     verdicts = {one.verdict for one in result.compared if one.metric == result.metric}
     is_good = verdicts == {"better"}
     page.note(result.says, "good" if is_good else "info" if result.is_sound else "warn")
@@ -66,6 +66,7 @@ def _compared(page: Page, result: Result) -> None:
     drawn = [(one, one.relative) for one in result.compared]
     known = [(f"{one.variant}: {one.metric}", shares) for one, shares in drawn if shares]
     if known:
+        known.insert(0, (f"{result.variants[0].name} (control)", (0.0, 0.0, 0.0)))
         middle, low, high = zip(*(shares for _, shares in known), strict=True)
         picture = intervals([name for name, _ in known], middle, low, high, "against the control")
         page.figure(
@@ -91,7 +92,7 @@ def _row(one: Compared) -> list[object]:
         one.control_mean,
         one.difference,
         "–" if one.low is None else f"{one.low:+.4f} to {one.high:+.4f}",
-        one.p,
+        f"{one.p:.2g}",
         f"{one.explained:.0%}",
         WORDS[one.verdict],
         one.units_needed,

@@ -10,12 +10,15 @@ from recomart.experiments.model import Report, Result
 from recomart.experiments.outcomes import outcomes
 from recomart.experiments.page import page_of
 from recomart.ranking.experiments import EXPERIMENTS, read_experiments, write_experiments
+from recomart.vocabulary import DAY_US
 
 if TYPE_CHECKING:
     from recomart.lake import Lake, Workbench
     from recomart.ranking.experiments import Experiment
 
 DATASET = "experiment_report"
+LATE_DAYS = 2.0
+"""So long after its time an event may come that still counts."""
 FILES = ("experiments.json", "experiments.html")
 
 
@@ -24,9 +27,9 @@ def report(bench: Workbench) -> None:
     state = read_experiments(bench.lake)
     if not state.experiments:
         return
-    results = []
+    results, before = [], _before(bench)
     for experiment in state.experiments:
-        result = _analysed(bench, experiment)
+        result = before.get(experiment.name) or _analysed(bench, experiment)
         results.append(result)
         stopped = _without_breaches(bench, experiment, result)
         if stopped is not experiment:
@@ -42,9 +45,23 @@ def read_report(lake: Lake) -> Report:
     return Report.model_validate_json(lake.read(DATASET, FILES[0]))
 
 
+def _before(bench: Workbench) -> dict[str, Result]:
+    """Return what was found of experiments that were over by then: their lists go in time."""
+    if bench.lake.find(DATASET) is None:
+        return {}
+    last = read_report(bench.lake)
+    return {
+        one.name: one
+        for one in last.experiments
+        if one.ended_us is not None
+        and one.ended_us + (one.window_days + LATE_DAYS) * DAY_US <= last.analysed_us
+    }
+
+
 def _analysed(bench: Workbench, experiment: Experiment) -> Result:
     """Analyse what is in the lake; before the first list there is nothing to tell."""
-    result = analysed(experiment, outcomes(bench, experiment), bench.now_us)
+    kept_us = bench.now_us - bench.settings.monitoring.keep_days * DAY_US
+    result = analysed(experiment, outcomes(bench, experiment), bench.now_us, kept_us)
     bench.log.info("experiment_analysed", experiment=result.name, says=result.says)
     return result
 

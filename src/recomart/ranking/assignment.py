@@ -83,5 +83,4 @@ def packed(buckets: Iterable[int]) -> str:
 
 def unpacked(text: str) -> Sequence[int]:
     """Read buckets that were packed, in their order."""
-    bits = int(text, 16)
-    return [bucket for bucket in range(N_BUCKETS) if bits >> bucket & 1]
+    return [bucket for bucket, bit in enumerate(f"{int(text, 16):b}"[::-1]) if bit == "1"]
