@@ -28,16 +28,16 @@ CREATE TABLE exposures (
     at_us INTEGER NOT NULL,
     model TEXT NOT NULL,
     version TEXT NOT NULL,
+    lines TEXT NOT NULL, -- JSON: [[item_id, source, score, confidence], ...]
     experiment TEXT, -- null, as the next three: it was part of none
     variant TEXT,
     unit TEXT,
-    propensity REAL,
-    lines TEXT NOT NULL -- JSON: [[item_id, source, score, confidence], ...]
+    propensity REAL
 );
 CREATE INDEX exposures_who ON exposures (who);
 """
 COLUMNS = (
-    "recommendation_id, who, at_us, model, version, experiment, variant, unit, propensity, lines"
+    "recommendation_id, who, at_us, model, version, lines, experiment, variant, unit, propensity"
 )
 READ = f"SELECT seq, {COLUMNS} FROM exposures WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"  # noqa: S608 - ours
 ADD = f"INSERT INTO exposures ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - ours
@@ -61,11 +61,11 @@ class Exposure(NamedTuple):
     at_us: int
     model: str
     version: str
-    experiment: str | None
-    variant: str | None
-    unit: str | None
-    propensity: float | None
     lines: str
+    experiment: str | None = None
+    variant: str | None = None
+    unit: str | None = None
+    propensity: float | None = None
 
 
 def beside(events: Path) -> Path:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict, deque
+from dataclasses import asdict
 from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -239,9 +240,6 @@ def _exposure(who: str, at_us: int, answer: Answer) -> Exposure:
         at_us=at_us,
         model=answer.model,
         version=answer.version,
-        experiment=of.experiment if of else None,
-        variant=of.variant if of else None,
-        unit=of.unit if of else None,
-        propensity=of.propensity if of else None,
         lines=lines,
+        **(asdict(of) if of else {}),
     )
