@@ -1,4 +1,4 @@
-# The four words: demo, test, check, bench. Each does all of its own set-up.
+# The words: demo, test, check, docs, bench. Each does all of its own set-up.
 # Needs make and Python 3.10 or newer; everything else goes into .venv.
 
 SHELL := /bin/sh
@@ -13,7 +13,7 @@ TORCH := 2.13.0
 PYTHON ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-models bench-serving chaos-serving airflow airflow-run setup lock clean
+.PHONY: help demo docs docs-open test check audit bench bench-models bench-serving chaos-serving airflow airflow-run setup lock clean
 
 help: ## Say what there is to make
 	@echo "make WORD, where WORD is one of"
@@ -26,7 +26,7 @@ test: $(VENV)/dev.stamp ## Run the tests and measure what they cover
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile \
 	    --no-loadscope-reorder --cov --cov-report=term
 
-check: $(VENV)/dev.stamp ## Lint, format, types, layers, sizes, dead code
+check: $(VENV)/dev.stamp ## Lint, format, types, layers, sizes, dead code, what is deployed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then \
@@ -35,6 +35,16 @@ check: $(VENV)/dev.stamp ## Lint, format, types, layers, sizes, dead code
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python scripts/sizes.py
 	$(BIN)/vulture
+	$(BIN)/python scripts/deploy_check.py
+
+audit: $(VENV)/dev.stamp ## Ask whether a known vulnerability is in what the lock files install; needs a network
+	$(BIN)/python scripts/audit.py
+
+docs: $(VENV)/dev.stamp ## Build the docs into build/site; a link that leads nowhere is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+docs-open: $(VENV)/dev.stamp ## Show the docs at http://127.0.0.1:8001 while they are written
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8001
 
 bench: $(VENV)/bench.stamp $(VENV)/dev.stamp ## Measure speed, memory and quality beside peers; writes benchmarks/results
 	$(BIN)/python benchmarks/run.py

@@ -16,6 +16,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
+EXTRAS_OF_SERVING = (
+    *("--group", "build", "--extra", "serve", "--extra", "rank", "--extra", "postgres"),
+    *("--extra", "redis", "--extra", "s3", "--extra", "otel"),
+)
 LOCKS = {
     "core": ["--group", "build"],
     "rank": ["--extra", "rank", "--constraint", "requirements/core.txt"],  # what a demo shows
@@ -28,6 +32,11 @@ LOCKS = {
         *("--extra", "kafka", "--extra", "nats", "--extra", "rabbitmq"),
     ],
     "bench": ["--extra", "bench", "--constraint", "requirements/core.txt"],
+    "serve": [*EXTRAS_OF_SERVING, "--constraint", "requirements/dev.txt"],  # an image that answers
+    "work": [  # an image that answers and runs the pipeline
+        *(*EXTRAS_OF_SERVING, "--extra", "tracking", "--extra", "prefect", "--extra", "lineage"),
+        *("--constraint", "requirements/dev.txt"),
+    ],
 }
 APART = ("pip", "airflow")
 """Written from ``requirements/<name>.in``: pip comes before all others, Airflow lives apart."""

@@ -1,4 +1,4 @@
-"""Write docs/reference/*.md from the code: settings, errors, data sets, rules, features.
+"""Write docs/reference/*.md from the code: commands, settings, doors, models, metrics, errors, ….
 
     python scripts/reference.py
 
@@ -8,22 +8,31 @@ script would write.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import typing
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Literal, Union, get_args, get_origin
+from types import NoneType, SimpleNamespace, UnionType
+from typing import TYPE_CHECKING, Any, Literal, Union, cast, get_args, get_origin
 
+import click
+from prometheus_client.metrics import MetricWrapperBase
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from recomart import errors, vocabulary
+from recomart.cli import recomart
+from recomart.evaluation.beyond import Beyond
+from recomart.evaluation.metrics import METRICS, mae, rmse
 from recomart.features.views import VIEWS
 from recomart.models.registry import MODELS
+from recomart.monitoring.exposition import HELP
 from recomart.pipeline.stages import STAGES
 from recomart.quality.contract import FILE_RULES, STANDING
-from recomart.settings import sources
+from recomart.serving.app import create_app
+from recomart.serving.request_metrics import Metrics
+from recomart.settings import ServingSettings, sources
 from recomart.settings.sections import FeatureSettings, Settings
 
 if TYPE_CHECKING:
@@ -32,8 +41,10 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
     from recomart.features.definition import FeatureView
+    from recomart.serving.service import Service
 
-FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+FOLDER = DOCS / "reference"
 NOTE = "<!-- Written by scripts/reference.py; change the code, then run it. -->"
 PARTS = (
     sources.CsvSource,
@@ -46,6 +57,10 @@ PARTS = (
     sources.Rule,
 )
 """What stands under `sources:`, outermost first."""
+RUN = ("tutorials", "how-to")
+"""Folders of pages whose examples the tests run."""
+NOT_RUN = re.compile(r'^ *```\w+ title="not run in the tests: ([^"]*)"\n *([^\n]*)', re.MULTILINE)
+"""A block that is not run: why, and its first line."""
 BOUNDS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
 
 
@@ -72,10 +87,11 @@ def settings_page() -> str:
 
 
 def errors_page() -> str:
-    """Describe every error: code, exit status, meaning."""
+    """Describe every error: code, exit status, meaning; causes and remedies."""
+    told = told_by_errors()
     rows = [
         (f"`{kind.code}`", f"`{kind.__name__}`", str(kind.exit_status), _first_line(kind))
-        for kind in sorted(_errors(errors.RecomartError), key=lambda kind: kind.code)
+        for kind in _by_code()
     ]
     return _page(
         "Errors",
@@ -86,7 +102,59 @@ def errors_page() -> str:
         "Status 0 means done, and 2 is also what a mistyped command or option ends with. Code "
         "that catches `RecomartError` catches them all; `cause`, `remedy` and `code` are its "
         "attributes.",
+        "## Causes and remedies",
+        "As they stand in the code, without what a case puts where the dots are.",
+        *(block for kind in _by_code() for block in _causes(kind, told)),
     )
+
+
+def _by_code() -> list[type[errors.RecomartError]]:
+    return sorted(_errors(errors.RecomartError), key=lambda kind: kind.code)
+
+
+def _causes(
+    kind: type[errors.RecomartError], told: dict[str, set[tuple[str, str]]]
+) -> Iterator[str]:
+    """Yield what an error says, if it says it in words of its own."""
+    if kind.__name__ in told:
+        yield f"### `{kind.code}` {kind.__name__}"
+        yield _table(("cause", "remedy"), sorted(told[kind.__name__]))
+
+
+def told_by_errors() -> dict[str, set[tuple[str, str]]]:
+    """Return causes and remedies by the class of error, read off the calls that make them."""
+    found: dict[str, set[tuple[str, str]]] = {}
+    known = {kind.__name__ for kind in _errors(errors.RecomartError)}
+    for path in sorted((DOCS.parent / "src").rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        inner = {
+            id(call): one.name
+            for one in tree.body
+            if isinstance(one, ast.ClassDef)
+            for call in ast.walk(one)
+        }
+        for call in ast.walk(tree):
+            if not isinstance(call, ast.Call):
+                continue
+            name = ast.unparse(call.func).rpartition(".")[2]
+            name = inner.get(id(call), "") if name in ("__init__", "cls") else name
+            remedy = next((_said(word.value) for word in call.keywords if word.arg == "remedy"), "")
+            causes = [_said(one) for one in call.args if _said(one)]
+            if name in known and causes and remedy:
+                found.setdefault(name, set()).add((causes[0], remedy))
+    return found
+
+
+def _said(node: ast.expr) -> str:
+    """Return the words of a text, with dots for what is filled in; nothing for what is no text."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return " ".join(node.value.split())
+    if isinstance(node, ast.JoinedStr):
+        parts = (str(p.value) if isinstance(p, ast.Constant) else "…" for p in node.values)
+        return " ".join("".join(parts).split()) if node.values[1:] else ""
+    if isinstance(node, ast.IfExp):
+        return " / ".join(filter(None, (_said(node.body), _said(node.orelse))))
+    return ""
 
 
 def data_sets_page() -> str:
@@ -144,6 +212,229 @@ def features_page() -> str:
     )
 
 
+def commands_page() -> str:
+    """Describe every command: what it does, its options, examples."""
+    return _page(
+        "Every command",
+        "What `--help` says, of all commands; [the overview](../guide/command-line.md) sorts them "
+        "by what one wants. Options before the command hold for all of them:",
+        _options(recomart),
+        *_commands(recomart, "recomart"),
+    )
+
+
+def _commands(group: click.Group, above: str) -> Iterator[str]:
+    for name, command in sorted(group.commands.items()):
+        yield f"## `{above} {name}`"
+        yield from _help(command)
+        arguments = " ".join(p.make_metavar(click.Context(command)) for p in _arguments(command))
+        if arguments:
+            yield f"Usage: `{above} {name} {arguments}`"
+        if any(isinstance(param, click.Option) for param in command.params):
+            yield _options(command)
+        if isinstance(command, click.Group):
+            yield from _commands(command, f"{above} {name}")
+
+
+def _arguments(command: click.Command) -> list[click.Parameter]:
+    return [param for param in command.params if isinstance(param, click.Argument)]
+
+
+def _help(command: click.Command) -> Iterator[str]:
+    """Yield the paragraphs; one that click prints as it stands is an example."""
+    for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
+        if paragraph.startswith("\b"):
+            head, *lines = paragraph.splitlines()[1:]
+            yield head
+            yield "\n".join(("```text", *(line.removeprefix("  ") for line in lines), "```"))
+        else:
+            yield paragraph.replace("\n", " ")
+
+
+def _options(command: click.Command) -> str:
+    told = (
+        (", ".join(f"`{name}`" for name in (*param.opts, *param.secondary_opts)), param)
+        for param in command.params
+        if isinstance(param, click.Option)
+    )
+    return _table(
+        ("option", "takes", "default", "meaning"),
+        [(names, _taken(param), _said_default(param), param.help or "") for names, param in told],
+    )
+
+
+def _taken(option: click.Option) -> str:
+    if option.is_flag:
+        return ""
+    return f"`{option.make_metavar(click.Context(click.Command('')))}`"
+
+
+def _said_default(option: click.Option) -> str:
+    return f"`{option.default}`" if option.show_default else ""
+
+
+def api_page() -> str:
+    """Describe every door of the service, as its OpenAPI document does."""
+    stub = SimpleNamespace(
+        metrics=Metrics(), keys=SimpleNamespace(are_needed=True), traces=None, folder=DOCS
+    )
+    document = create_app(cast("Service", stub), ServingSettings()).openapi()
+    return _page(
+        "Every door",
+        "What `/openapi.json` of a running service says; [the API](../guide/api.md) tells how the "
+        "doors belong together.",
+        *(
+            block
+            for path, methods in document["paths"].items()
+            for method, operation in methods.items()
+            for block in _door(method, path, operation)
+        ),
+        "## What is taken and given",
+        *(
+            block
+            for name, schema in sorted(document["components"]["schemas"].items())
+            if not name.startswith(("HTTP", "Validation"))
+            for block in _schema(name, schema)
+        ),
+    )
+
+
+def _door(method: str, path: str, operation: dict[str, Any]) -> Iterator[str]:
+    yield f"## `{method.upper()} {path}`"
+    yield operation["description"].replace("\n\n", " ").strip()
+    parameters = operation.get("parameters", [])
+    if parameters:
+        yield _table(
+            ("parameter", "in", "type", "meaning"),
+            [
+                (f"`{p['name']}`", p["in"], _kind(p["schema"]), p.get("description", ""))
+                for p in parameters
+            ],
+        )
+    if "requestBody" in operation:
+        yield f"Takes {_content(operation['requestBody'])}."
+    yield f"Gives {_content(operation['responses']['200'])}; or a problem: " + ", ".join(
+        f"{status} {said['description'].lower()}"
+        for status, said in sorted(operation["responses"].items())
+        if status != "200"
+    )
+
+
+def _content(part: dict[str, Any]) -> str:
+    """Say what a body holds, the first of its media types."""
+    media, content = next(iter(part["content"].items()))
+    told = _kind(content["schema"])
+    return told if media == "application/json" else f"`{media}`"
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    """Say a JSON schema in words; another model by a link."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
+    if "anyOf" in schema:
+        return " or ".join(_kind(one) for one in schema["anyOf"])
+    if schema.get("type") == "array":
+        return f"list of {_kind(schema.get('items', {}))}"
+    if "enum" in schema:
+        return ", ".join(f"`{one}`" for one in schema["enum"])
+    bounds = {"minimum": "≥", "maximum": "≤", "maxLength": "at most"}
+    limits = [f"{sign} {schema[name]:g}" for name, sign in bounds.items() if name in schema]
+    return " ".join([schema.get("type", "any value"), *limits])
+
+
+def _schema(name: str, schema: dict[str, Any]) -> Iterator[str]:
+    yield f"### {name}"
+    if "description" in schema:
+        yield schema["description"].replace("\n", " ")
+    needed = schema.get("required", ())
+    yield _table(
+        ("field", "type", "needed", "meaning"),
+        [
+            (f"`{field}`", _kind(one), "yes" * (field in needed), one.get("description", ""))
+            for field, one in schema.get("properties", {}).items()
+        ],
+    )
+
+
+def models_page() -> str:
+    """Describe every model: its idea and sources, what it learns, its hyper-parameters."""
+    return _page(
+        "Models",
+        "Every model by the name that settings give it, the cheapest first: where two are as good "
+        "as each other, the one that stands first serves. How they are chosen and asked is told in "
+        "[the guide](../guide/models.md).",
+        *(block for name, kind in MODELS.items() for block in _model_of(name, kind.model)),
+        "## `cascade`",
+        "Not fitted by itself: the retrievers' candidates, ordered by the ranker. See "
+        "[ranking](../guide/ranking.md).",
+    )
+
+
+def _model_of(name: str, model: type[Any]) -> Iterator[str]:
+    """Tell of a model what its file and its class say; hyper-parameters stand in settings."""
+    yield f"## `{name}`"
+    for text in (inspect.getmodule(model), model):
+        yield from map(_prose, inspect.cleandoc(text.__doc__ or "").split("\n\n"))
+    yield f"`{model.__module__}.{model.__name__}`; [hyper-parameters](settings.md#{name})"
+
+
+def metrics_page() -> str:
+    """Describe every metric: of the evaluation, and of the running service."""
+    service = [one for one in vars(Metrics()).values() if isinstance(one, MetricWrapperBase)]
+    ratings = {"rmse": rmse, "mae": mae}
+    return _page(
+        "Metrics",
+        "## Of a list, at a cut-off k",
+        "Of each user with something relevant, 0 to 1, then the mean over users with a 95 % "
+        "interval; see [evaluation](../guide/evaluation.md).",
+        *(b for name, one in METRICS.items() for b in (f"### `{name}@k`", *_doc(one))),
+        "## Of predicted ratings",
+        *(b for name, one in ratings.items() for b in (f"### `{name}`", *_doc(one))),
+        "## Of all lists of a model",
+        _fields(Beyond.model_fields),
+        "## Of the running service",
+        "What `GET /metrics` gives to Prometheus; see [serving](../guide/serving.md#metrics).",
+        _table(("metric", "type", "labels", "meaning"), [_metric(one) for one in service]),
+        "## Of the latest `recomart monitor`",
+        "Gauges that `GET /metrics` gives, too; see [monitoring](../guide/monitoring.md).",
+        _table(("metric", "meaning"), [(f"`{name}`", told) for name, told in HELP.items()]),
+    )
+
+
+def _doc(described: object) -> Iterator[str]:
+    yield from (
+        block.replace("\n", " ") for block in (inspect.getdoc(described) or "").split("\n\n")
+    )
+
+
+def _metric(one: MetricWrapperBase) -> tuple[str, str, str, str]:
+    [told] = one.describe()
+    name = f"`{told.name}{'_total' if told.type == 'counter' else ''}`"
+    labels = ", ".join(f"`{label}`" for label in one._labelnames)  # noqa: SLF001 - nothing else tells
+    return name, told.type, labels, told.documentation
+
+
+def not_run_page() -> str:
+    """List the examples that the tests do not run, each with the reason that stands over it."""
+    found = [
+        (page.relative_to(DOCS).as_posix(), *told)
+        for kind in RUN
+        for page in sorted((DOCS / kind).glob("*.md"))
+        for told in NOT_RUN.findall(page.read_text(encoding="utf-8"))
+    ]
+    return _page(
+        "Examples that the tests do not run",
+        "Every command and every piece of Python in the tutorials and how-tos runs in the tests, "
+        "page by page, on a small shop and against real servers. These do not; each says so over "
+        "its block:",
+        _table(
+            ("page", "why not", "begins with"),
+            [(f"[{page}](../{page})", why, f"`{first}`") for page, why, first in found],
+        ),
+    )
+
+
 def _view(view: FeatureView) -> Iterator[str]:
     keys = ", ".join(f"`{key}`" for key in view.keys)
     rows = [(f"`{f.name}`", f.dtype, f.says) for f in view.features(FeatureSettings())]
@@ -160,6 +451,11 @@ def pages() -> dict[str, str]:
         "data-sets.md": data_sets_page(),
         "rules.md": rules_page(),
         "features.md": features_page(),
+        "cli.md": commands_page(),
+        "api.md": api_page(),
+        "models.md": models_page(),
+        "metrics.md": metrics_page(),
+        "not-run.md": not_run_page(),
     }
 
 

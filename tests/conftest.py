@@ -13,8 +13,11 @@ from hypothesis import settings
 from recomart.engines import connect
 from recomart.lake import Lake, LocalObjects, Workbench
 from recomart.settings import EngineSettings, Loaded, Settings
+from tests.demonstration import demonstrate
+from tests.preloaded import command_line
 from tests.servers import postgres_server, redis_server
 from tests.shared import made_once
+from tests.small_shop import make_shop
 from tests.trained import train
 from tests.untraced import rest_while_sql_is_written
 
@@ -156,3 +159,22 @@ def s3_url(s3):
 def published_shop(tmp_path_factory, pandas_allowed):
     """A folder with a shop that published the cascade and then a single model; copy it."""
     return made_once(tmp_path_factory, "published", train)
+
+
+@pytest.fixture(scope="session")
+def preloaded(tmp_path_factory):
+    """A program that is `recomart` without the time of its imports."""
+    with command_line(tmp_path_factory.mktemp("preloaded")) as program:
+        yield program
+
+
+@pytest.fixture(scope="session")
+def small_shop(tmp_path_factory):
+    """A folder with a small shop that published a single model; copy it."""
+    return made_once(tmp_path_factory, "served", make_shop)
+
+
+@pytest.fixture(scope="session")
+def demonstration(tmp_path_factory):
+    """A folder with `demo`, what `recomart demo` said, and how long it took; copy it."""
+    return made_once(tmp_path_factory, "demonstration", demonstrate)

@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+DEBIAN_RABBITMQ = Path("/usr/lib/rabbitmq/bin")
 DEBIAN_POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 PATIENCE_S = 90
 
@@ -24,7 +25,8 @@ def find(program, *folders):
     if found is None:
         halt = pytest.fail if "CI" in os.environ else pytest.skip
         halt(
-            f"{program} is not here; `.ci/run` installs it: postgresql, redis-server, Java, strace"
+            f"{program} is not here; `.ci/run` installs it: postgresql, redis-server, nats-server, "
+            "rabbitmq-server, Java, strace"
         )
     return found
 
@@ -97,9 +99,48 @@ def wait_until_it_takes(url):
 
 
 @contextmanager
-def redis_server():
+def redis_server(port=None, *more):
     """Give the URL of a Redis of its own."""
-    program, port = find("redis-server"), free_port()
-    quiet = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    program, port = find("redis-server"), port or free_port()
+    quiet = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", *more]
     with running([program, "--port", str(port), *quiet], port):
         yield f"redis://127.0.0.1:{port}/0"
+
+
+@contextmanager
+def nats_server():
+    """Give the URL of a NATS with JetStream of its own."""
+    program, port = find("nats-server", "/usr/sbin"), free_port()
+    with (
+        tempfile.TemporaryDirectory(prefix="recomart-nats-") as folder,
+        running([program, "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", folder], port),
+    ):
+        yield f"nats://127.0.0.1:{port}"
+
+
+@contextmanager
+def rabbitmq_server():
+    """Give the URL of a RabbitMQ of its own, with the daemon of Erlang's names that it needs."""
+    server, names = find("rabbitmq-server", DEBIAN_RABBITMQ), find("epmd")
+    port, names_port = free_port(), free_port()
+    with tempfile.TemporaryDirectory(prefix="recomart-rabbit-") as folder:
+        told = {
+            "NODENAME": f"test{port}@localhost",
+            "NODE_IP_ADDRESS": "127.0.0.1",
+            "NODE_PORT": str(port),
+            "DIST_PORT": str(free_port()),
+            "MNESIA_BASE": f"{folder}/data",
+            "LOG_BASE": f"{folder}/log",
+            "ENABLED_PLUGINS_FILE": f"{folder}/plugins",
+            "CONFIG_FILE": f"{folder}/none",
+            "PID_FILE": f"{folder}/pid",
+        }
+        env = {**os.environ, "HOME": folder, "ERL_EPMD_PORT": str(names_port)}
+        env |= {f"RABBITMQ_{name}": value for name, value in told.items()}
+        at_home = "-kernel inet_dist_use_interface {127,0,0,1}"
+        env["RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS"] = f"+S 1:1 {at_home}"
+        with (
+            running([names, "-address", "127.0.0.1", "-port", str(names_port)], names_port),
+            running([server], port, env=env, cwd=folder),
+        ):
+            yield f"amqp://guest:guest@127.0.0.1:{port}/%2F"

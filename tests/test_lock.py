@@ -16,12 +16,15 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parents[1]
-LOCKS = ("core", "rank", "dev", "bench")
+LOCKS = ("core", "rank", "dev", "bench", "serve", "work")
 TESTED = (
     *("postgres", "redis", "spark", "rank", "tune", "s3", "tracking", "versioning", "lineage"),
     *("prefect", "serve", "otel"),
 )
 """Extras that the tests use."""
+SERVING = ("serve", "rank", "postgres", "redis", "s3", "otel")
+WORKING = (*SERVING, "tracking", "prefect", "lineage")
+"""Extras in the images."""
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 
 
@@ -52,6 +55,8 @@ def wanted():
         "rank": core + extras["rank"],
         "dev": core + groups["dev"] + [one for name in TESTED for one in extras[name]],
         "bench": core + extras["bench"],
+        "serve": core + groups["build"] + [one for name in SERVING for one in extras[name]],
+        "work": core + groups["build"] + [one for name in WORKING for one in extras[name]],
     }
 
 
@@ -70,7 +75,7 @@ def test_a_lock_holds_a_version_in_range_for_each_dependency(name, python):
 
 
 @pytest.mark.parametrize("python", PYTHONS)
-@pytest.mark.parametrize("name", ["dev", "bench"])
+@pytest.mark.parametrize("name", ["dev", "bench", "serve", "work"])
 def test_the_locks_agree_so_that_one_environment_holds_them(name, python):
     core, other = locked("core", python), locked(name, python)
 

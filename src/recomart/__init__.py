@@ -12,6 +12,8 @@ evaluation    how good is it, and against what
 monitoring    has it changed; does it still do as well
 pipeline      the stages in order; skip what is done; retrain where needed
 serving       answers in milliseconds, changed by the event of a moment ago
+client        questions to the service, from Python
+dashboard     what people look at, in a browser
 cli           the commands
 
 They stand on `lake` (keeps data sets), `engines` (computes tables), `pages` (HTML and figures),

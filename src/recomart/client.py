@@ -90,6 +90,10 @@ class Client:
         """Tell how the service is."""
         return self._ask(Health, "GET", "/health")
 
+    def metrics(self) -> str:
+        """Return what the service counts and measures, in Prometheus' text format."""
+        return self._send("GET", "/metrics").text
+
     def explain(self, recommendation_id: str) -> Explained:
         """Tell how a recent answer came about."""
         return self._ask(Explained, "GET", f"/explain/{_quoted(recommendation_id)}")
@@ -113,6 +117,9 @@ class Client:
         self.close()
 
     def _ask(self, model: type[Model], method: str, path: str, **what: Any) -> Model:
+        return model.model_validate_json(self._send(method, path, **what).content)
+
+    def _send(self, method: str, path: str, **what: Any) -> httpx.Response:
         for k in range(self._tries):
             wait_s = FIRST_WAIT_S * 2**k
             try:
@@ -121,7 +128,7 @@ class Client:
                 wrong: Exception = _unreachable(self._http.base_url, error)
             else:
                 if answer.is_success:
-                    return model.model_validate_json(answer.content)
+                    return answer
                 wrong = _refused(answer)
                 if not isinstance(wrong, BusyError):
                     raise wrong

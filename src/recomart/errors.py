@@ -193,11 +193,15 @@ class UnavailableError(RecomartError):
 
 
 class LakeBusyError(UnavailableError):
-    """Another run holds the lake."""
+    """Another run holds the lake.
+
+    holder  which, in words
+    """
 
     code = "RM-401"
 
     def __init__(self, lake: str, holder: str) -> None:
+        self.holder = holder
         super().__init__(
             f"Another run writes to the lake {lake!r} ({holder}).",
             remedy="Wait for it to end, or end it; the lease goes with its process.",

@@ -69,6 +69,12 @@ def source():
     return found
 
 
+def test_panels_that_need_not_be_answered_are_there():
+    titles = {panel["title"] for path in BOARDS for panel in board_of(path)["panels"]}
+
+    assert set(ONLY_AFTER) <= titles
+
+
 def test_uids_are_unique():
     uids = [board_of(path)["uid"] for path in BOARDS]
 

@@ -112,6 +112,7 @@ def test_a_page_needs_nothing_from_outside(page):
 
     assert not re.search(r"https?://(?!www\.w3\.org)", page)
     assert all(address.startswith("#") or address == "a.html" for address in addresses)
+    assert "default-src 'none'; style-src 'unsafe-inline'" in page
 
 
 def test_sections_are_listed_and_can_be_told_apart(page):

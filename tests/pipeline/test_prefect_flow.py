@@ -267,6 +267,22 @@ def test_a_schedule_brings_its_server_runs_by_it_and_ends_well(server, loaded):
     assert not answers(own.url)
 
 
+IN_THE_BACKGROUND = """
+import signal
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does to what it starts with &
+from recomart.pipeline.prefect_runner import GracefulRunner
+GracefulRunner.handle_sigterm(None)
+"""
+
+
+def test_sigterm_ends_a_schedule_that_a_script_put_in_the_background():
+    done = subprocess.run(
+        [sys.executable, "-c", IN_THE_BACKGROUND], capture_output=True, text=True, check=False
+    )
+
+    assert "KeyboardInterrupt" in done.stderr
+
+
 CLI = "from recomart.cli import main; main()"
 
 

@@ -99,7 +99,7 @@ def test_commands_that_look_work_on_a_bucket(shop, words):
 
 def test_doctor_tells_of_a_bucket_that_may_not_be_written(shop, s3):
     s3.fault = lambda method, _path: DENIED if method == "PUT" else None
-    command = ["--settings", str(shop[0].folder), "--json", "doctor"]
+    command = ["--settings", str(shop[0].folder), "--json", "doctor", "--verify"]
     result = CliRunner().invoke(recomart, command, catch_exceptions=False)
     s3.heal()
 

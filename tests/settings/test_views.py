@@ -96,10 +96,10 @@ def test_passwords_of_places_are_not_shown(tmp_path, monkeypatch):
     from click.testing import CliRunner
 
     load(tmp_path)
-    monkeypatch.setenv("RECOMART_PATHS__ONLINE", "redis://u:sec/ret@h/0?password=other")
+    monkeypatch.setenv("RECOMART_PATHS__ONLINE", "redis://u:sec/ret@h/0?password=hush")
     for words in (["config", "show"], ["--json", "config", "show"]):
         shown = CliRunner().invoke(recomart, ["-s", str(tmp_path), *words])
 
         assert "redis://u:***@h/0" in shown.output
         assert "ret@" not in shown.output
-        assert "other" not in shown.output
+        assert "hush" not in shown.output

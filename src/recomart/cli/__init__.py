@@ -14,7 +14,9 @@ import click
 
 from recomart import __version__
 from recomart.cli.ask import bundle, recommend, session, similar
+from recomart.cli.completion import NAME, completion
 from recomart.cli.context import Context
+from recomart.cli.dashboard import dashboard
 from recomart.cli.data import data
 from recomart.cli.experiments import experiment
 from recomart.cli.features import features
@@ -28,6 +30,7 @@ from recomart.cli.runs import reproduce, runs
 from recomart.cli.schedule import schedule
 from recomart.cli.serve import keys, serve
 from recomart.cli.start import config, demo, init
+from recomart.cli.stream import stream
 from recomart.cli.tune import tune
 from recomart.cli.work import STAGE_COMMANDS, run
 from recomart.errors import RecomartError
@@ -41,7 +44,7 @@ __all__ = ["main", "recomart"]
 )
 @click.option("--set", "flags", multiple=True, metavar="KEY=VALUE", help="Override one setting.")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for programs.")
-@click.version_option(__version__, "--version")
+@click.version_option(__version__, "--version", prog_name=NAME)
 @click.pass_context
 def recomart(
     context: click.Context, settings: str | None, flags: tuple[str, ...], as_json: bool
@@ -70,13 +73,14 @@ COMMANDS = (
     *(tune, models),
     experiment,
     *(serve, keys),
-    *(report, status, doctor),
+    stream,
+    *(dashboard, report, status, doctor),
     features,
     *(runs, reproduce),
     lineage,
     data,
     quarantine,
-    config,
+    *(config, completion),
 )
 for command in COMMANDS:
     recomart.add_command(command)
@@ -85,7 +89,7 @@ for command in COMMANDS:
 def main() -> None:
     """Run; say what went wrong in two lines, and exit with its status."""
     try:
-        recomart.main(standalone_mode=False)
+        recomart.main(prog_name=NAME, standalone_mode=False)
     except RecomartError as error:
         click.secho(str(error), err=True, fg="red")
         sys.exit(error.exit_status)

@@ -29,6 +29,12 @@ class Context:
         self.flags = tuple(flags)
         self.as_json = as_json
 
+    @property
+    def given(self) -> list[str]:
+        """The options that lead another call of the command line to the same settings."""
+        file = ["--settings", str(self.file.resolve())] if self.file else []
+        return [*file, *(word for flag in self.flags for word in ("--set", flag))]
+
     def load(self) -> Loaded:
         """Read the settings. Raises SettingsError."""
         from recomart.settings import load_settings

@@ -123,13 +123,17 @@ class EventFile:
     def add(self, events: Sequence[Event]) -> list[Outcome]:
         """Write events in one transaction, known ids aside; on return they are on the disk."""
         with self._trouble(), self._transaction():
-            before = self._newest_seq()
-            added = sum(map(self._insert, _portions(events)))
-            if added == len(events):
-                outcomes: list[Outcome] = ["accepted"] * added
-            else:
-                outcomes = self._outcomes(events, before)
-            self._is_shared, self._newest = before != self._newest, before + added
+            return self._added(events)
+
+    def _added(self, events: Sequence[Event]) -> list[Outcome]:
+        """Do it, inside a transaction."""
+        before = self._newest_seq()
+        added = sum(map(self._insert, _portions(events)))
+        if added == len(events):
+            outcomes: list[Outcome] = ["accepted"] * added
+        else:
+            outcomes = self._outcomes(events, before)
+        self._is_shared, self._newest = before != self._newest, before + added
         return outcomes
 
     def _insert(self, events: Sequence[Event]) -> int:
@@ -249,6 +253,15 @@ class EventFile:
             if self._con.in_transaction:  # SQLite itself takes back some, as on a full disk
                 self._con.execute("ROLLBACK")
             raise
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        """Let several look-ups see one moment."""
+        self._patiently("BEGIN")
+        try:
+            yield
+        finally:
+            self._con.execute("COMMIT")
 
     @contextmanager
     def _trouble(self) -> Iterator[None]:

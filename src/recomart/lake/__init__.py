@@ -9,7 +9,7 @@ A version of a data set is a manifest and the immutable files it names.
 
 from recomart.lake.draft import Draft
 from recomart.lake.files import replace_file
-from recomart.lake.lake import Lake, folder_of, sha256_of
+from recomart.lake.lake import BRIEF, Lake, folder_of, sha256_of
 from recomart.lake.lineage import Lineage, Node, Versions, ancestry, descent
 from recomart.lake.manifest import FileEntry, Making, Manifest, Parent, hash_of
 from recomart.lake.objects import LocalObjects, Objects
@@ -18,6 +18,7 @@ from recomart.lake.s3 import S3Objects
 from recomart.lake.workbench import Dates, Workbench
 
 __all__ = [
+    "BRIEF",
     "Dates",
     "Draft",
     "FileEntry",

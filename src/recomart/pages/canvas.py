@@ -13,15 +13,15 @@ import numpy as np
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from recomart.pages.colours import LIGHT
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike, NDArray
 
-PALETTE = ("#2f6fde", "#e07a2f", "#2a9d74", "#a45ad1", "#d1495b", "#8a8f98")
-INK, MUTED, GRID = "#1b1f24", "#68717c", "#d9dee4"
-PAPER = "#ffffff"
+INK, MUTED, GRID, PAPER = (LIGHT[name] for name in ("ink", "muted", "line", "paper"))
 WIDTH = 7.4
 """Inches; a page scales the picture to the width it has."""
 LONGEST_LABEL = 38

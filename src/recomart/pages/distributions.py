@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recomart.pages.canvas import INK, MUTED, PALETTE, Canvas, count_axis, empty, numbers, short
+from recomart.pages.canvas import INK, MUTED, Canvas, count_axis, empty, numbers, short
+from recomart.pages.colours import PALETTE
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

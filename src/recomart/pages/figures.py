@@ -10,7 +10,6 @@ from recomart.pages.canvas import (
     GRID,
     INK,
     MUTED,
-    PALETTE,
     Canvas,
     count_axis,
     empty,
@@ -19,6 +18,7 @@ from recomart.pages.canvas import (
     plain,
     short,
 )
+from recomart.pages.colours import PALETTE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

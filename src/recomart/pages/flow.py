@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from matplotlib.patches import FancyBboxPatch, PathPatch
 from matplotlib.path import Path
 
-from recomart.pages.canvas import INK, MUTED, PALETTE, PAPER, WIDTH, Canvas, empty, plain
+from recomart.pages.canvas import INK, MUTED, PAPER, WIDTH, Canvas, empty, plain
+from recomart.pages.colours import PALETTE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

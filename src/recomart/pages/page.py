@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from recomart.pages.colours import DARK, LIGHT, as_css
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
@@ -19,6 +21,8 @@ Kind = Literal["info", "good", "warn"]
 
 class Page:
     """Builds one self-contained HTML page; every text is escaped, every figure is inline.
+
+    Its content security policy lets nothing run and nothing be fetched, whatever came through.
 
     Each method adds something and returns the page, so that calls may be chained.
     """
@@ -79,6 +83,8 @@ class Page:
             parts=self._parts,
             contents=[part for part in self._parts if part["is"] == "section"],
             footer=footer,
+            light=as_css(LIGHT),
+            dark=as_css(DARK),
         )
         return html
 

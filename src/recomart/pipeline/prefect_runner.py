@@ -16,4 +16,7 @@ class GracefulRunner(Runner):
 
     def handle_sigterm(self, *_: object) -> None:
         """Do what Ctrl-C does: pause the schedule, end what goes on, then leave."""
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            # a script that starts us with & has us ignore Ctrl-C, which is not for us then
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.raise_signal(signal.SIGINT)

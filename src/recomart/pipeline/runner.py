@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -100,6 +101,14 @@ def open_bench(loaded: Loaded, stage_name: str) -> Iterator[Workbench]:
     session = Session(loaded, lake, runs)
     with recording(runs.folder.parent, session.record.run_id), lake.lease(session.record.run_id):
         yield session.bench(stage, session.key(stage))
+
+
+def bench_for(loaded: Loaded, stage_name: str, run_id: str) -> Workbench:
+    """Return a workbench for one who holds the lease for a moment, again and again."""
+    [stage] = [stage for stage in STAGES if stage.name == stage_name]
+    lake = open_lake(loaded)
+    session = Session(loaded, lake, Runs.of(loaded, lake))
+    return replace(session.bench(stage, session.key(stage)), run_id=run_id)
 
 
 class Session:

@@ -88,6 +88,7 @@ FILE_RULES = {
     "FILE-ENCODING": "the text is in the encoding that the settings name",
     "FILE-JSON": "the file is a JSON list of objects",
     "FILE-LONG": "a line has at most 16 MiB",
+    "FILE-MESSAGE": "a message of a stream is an event",
     "FILE-NUL": "a line holds no NUL byte",
     "FILE-QUOTE": "a quoted value ends",
     "FILE-RAGGED": "a row has as many values as the header",

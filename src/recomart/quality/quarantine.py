@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from recomart.errors import NotFoundError
 from recomart.lake.packed import open_unpacked
-from recomart.quality.reading import encoding_of
+from recomart.quality.reading import MESSAGE, encoding_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,11 +72,12 @@ def as_csv(lake: Lake, settings: Settings, source: str) -> str:
     """Return the quarantined rows of a source under the header of its newest file, to be mended.
 
     Quoted values of several lines are kept whole; what is mended is brought in with
-    ``recomart quarantine replay --mended FILE``.
+    ``recomart quarantine replay --mended FILE``. Messages of a stream that are no events are left
+    out: they have no columns.
     """
-    rows = list(quarantined_rows(lake, settings, source=source))
+    rows = [row for row in quarantined_rows(lake, settings, source=source) if row.rules != MESSAGE]
     newest = max(
-        lake.latest(f"raw_{source}").files,
+        (e for e in lake.latest(f"raw_{source}").files if not e.details.get("refused")),
         key=lambda entry: (str(entry.details["ingested_us"]), entry.partition),
     )
     [path] = lake.paths([newest])

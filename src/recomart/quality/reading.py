@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 BATCH_BYTES = 512 << 20
 """Files are read together up to this size; one larger file is read alone."""
 
+MESSAGE = "FILE-MESSAGE"
+"""The rule that a message breaks which is no event."""
+
 EXACT_ROWS = 50_000
 """Rows of the line-by-line reader handed over at a time."""
 
@@ -56,6 +59,11 @@ class RawFile:
         return int(str(self.entry.details["ingested_us"]))
 
     @property
+    def is_refused(self) -> bool:
+        """Whether it holds messages of a stream that are no events, none of which is a row."""
+        return bool(self.entry.details.get("refused"))
+
+    @property
     def alike(self) -> tuple[object, ...]:
         """What files must have in common to be read together."""
         return (self.header, self.ingested_us, self.compression)
@@ -65,6 +73,7 @@ class RawFile:
         facts = self.entry.details
         return (
             dialect.encoding == "utf-8"
+            and not self.is_refused
             and bool(facts["is_utf8"])
             and not facts["has_nul"]
             and not facts["fault"]
@@ -187,9 +196,12 @@ def _records(file: RawFile, source: Source) -> Iterator[Record]:
         yield from _objects(file, source)
         return
     with open_unpacked(file.path, file.compression) as stream:
-        n_columns, has_header = len(file.header or ()), _is_header(file.header, source)
+        n_columns = len(file.header or ())
+        has_header = file.is_refused or _is_header(file.header, source)
         for record in read_records(stream, source.dialect, n_columns, has_header=has_header):
-            if file.header is None and record.rule in {"", "FILE-RAGGED"}:
+            if file.is_refused:
+                yield record._replace(values=(), rule=MESSAGE)
+            elif file.header is None and record.rule in {"", "FILE-RAGGED"}:
                 yield record._replace(values=(), rule="FILE-COLUMNS")
             else:
                 yield record

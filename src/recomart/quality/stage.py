@@ -174,6 +174,8 @@ class Validation:
         self.quarantined.add_table(aside.to_reader(), partition, made_by=made_by)
 
     def _warnings(self, file: RawFile) -> list[str]:
+        if file.is_refused:
+            return []
         if file.header is None:
             return (
                 ["the file has no readable header"] if file.entry.bytes else ["the file is empty"]

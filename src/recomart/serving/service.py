@@ -40,10 +40,10 @@ if TYPE_CHECKING:
 Found = TypeVar("Found")
 CATCH_UP_S = 2.0
 """How long a start waits until the events of the log are known."""
-RARELY = 5
-"""Turns of looking for a model until views and published metrics are looked for, too."""
 ASIDE = 2
 """Threads for what is no list: health, metrics, explanations, exports."""
+RARELY = 5
+"""Turns of looking for a model until views and published metrics are looked for, too."""
 TRIES = 15
 """Turns of another worker that an answer of its is waited for."""
 

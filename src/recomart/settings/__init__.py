@@ -10,6 +10,7 @@ from recomart.settings.experiments import DeclaredExperiment, ExperimentSettings
 from recomart.settings.load import Loaded, load_settings
 from recomart.settings.rules import RuleOverrides
 from recomart.settings.sections import (
+    DashboardSettings,
     EngineSettings,
     EvaluationSettings,
     FeatureSettings,
@@ -38,6 +39,7 @@ from recomart.settings.sources import (
     Rule,
     Source,
 )
+from recomart.settings.stream import StreamSettings
 from recomart.settings.views import Aggregate, DeclaredView
 
 __all__ = [
@@ -46,6 +48,7 @@ __all__ = [
     "Contract",
     "CsvDialect",
     "CsvSource",
+    "DashboardSettings",
     "DeclaredExperiment",
     "DeclaredView",
     "EngineSettings",
@@ -70,6 +73,7 @@ __all__ = [
     "ServingSettings",
     "Settings",
     "Source",
+    "StreamSettings",
     "TrackingSettings",
     "VersioningSettings",
     "load_settings",

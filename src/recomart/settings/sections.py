@@ -9,6 +9,7 @@ from pydantic import Field, JsonValue
 from recomart.settings.experiments import ExperimentSettings
 from recomart.settings.rules import DaysHeld, NearDuplicates
 from recomart.settings.sources import Source
+from recomart.settings.stream import StreamSettings
 from recomart.settings.views import DeclaredView, Name, Section, Version
 from recomart.vocabulary import ADD_TO_CART, CANCEL, CLICK, PURCHASE, RATE, VIEW
 
@@ -349,6 +350,25 @@ class MonitoringSettings(Section):
     )
 
 
+class DashboardSettings(Section):
+    """The web app; it listens on this machine alone."""
+
+    port: int = Field(8501, ge=0, le=65_535, description="to listen on; 0: any that is free")
+    api: str = Field(
+        "http://127.0.0.1:8000",
+        pattern=r"^https?://[^\s/]+/?$",
+        description="the service that it asks for lists and metrics",
+    )
+    other_api: str = Field(
+        "",
+        pattern=r"^(https?://[^\s/]+/?)?$",
+        description="a second service, whose lists stand beside those of the first; empty: none",
+    )
+    key_file: str = Field(
+        "", description="file with an API key of scope read, where the services want one"
+    )
+
+
 class Settings(Section):
     """The root."""
 
@@ -370,3 +390,5 @@ class Settings(Section):
     monitoring: MonitoringSettings = MonitoringSettings()
     serving: ServingSettings = ServingSettings()
     experiments: ExperimentSettings = ExperimentSettings()
+    dashboard: DashboardSettings = DashboardSettings()
+    stream: StreamSettings = StreamSettings()

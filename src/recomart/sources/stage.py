@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from contextlib import closing
 from datetime import datetime, timezone
+from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 from recomart.errors import RecomartError
 from recomart.lake import Draft, FileEntry, Manifest, folder_of, sha256_of
 from recomart.settings import CsvSource, EventLogSource, FileSource
-from recomart.sources.event_log import Drain
+from recomart.sources.event_log import Drain, refused_csv, refused_name
 from recomart.sources.files import Found, copy_and_learn, find_files, with_number, write_and_learn
 from recomart.sources.rest import fetch_catalogue
 from recomart.vocabulary import DAY_US
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from pydantic import JsonValue
@@ -94,14 +95,27 @@ class Intake:
         """Take what the event log has taken since the last time, as one file, and commit."""
         path = self.bench.loaded.path(source.path)
         with closing(Drain(path, self.draft.files.values())) as drain:
-            if drain.n_new or self.before is None:  # the first one tells the columns
-                aside = self.bench.lake.objects.aside()
-                facts = write_and_learn(drain.blocks(), aside, source.dialect)
-                stamp: JsonValue = [[source.path, facts.size, drain.last_seq]]
-                more = {"known_as": stamp, "date": None, **drain.details}
-                self._adopt_rows(aside, drain.name, facts, more)
-            self.commit()
+            if drain.has_events or self.before is None:  # the first one tells the columns
+                self._take_drained(drain, drain.name, drain.blocks(), source)
+            if refused := drain.refused():
+                name, body = refused_name(drain.name), refused_csv(refused)
+                self._take_drained(drain, name, [body], source, {"refused": True})
+            self.commit({"positions": drain.positions} if drain.positions else None)
             drain.forget(self.bench.now_us - int(source.dedup_days * DAY_US))
+
+    def _take_drained(
+        self,
+        drain: Drain,
+        name: str,
+        blocks: Iterable[bytes],
+        source: EventLogSource,
+        more: Mapping[str, JsonValue] = MappingProxyType({}),
+    ) -> None:
+        aside = self.bench.lake.objects.aside()
+        facts = write_and_learn(blocks, aside, source.dialect)
+        stamp: JsonValue = [[source.path, facts.size, drain.last_seq]]
+        details = {"known_as": stamp, "date": None, **drain.details, **more}
+        self._adopt_rows(aside, name, facts, details)
 
     def take_catalogue(self, source: RestSource) -> None:
         """Fetch a catalogue, unless the last fetch is young enough."""
@@ -184,13 +198,14 @@ class Intake:
             aside.unlink()
         return there == sha256
 
-    def commit(self) -> None:
+    def commit(self, details: Mapping[str, JsonValue] | None = None) -> None:
         """Publish what was taken, if anything was."""
         if self.before is not None and self.draft.files == self.before.by_partition():
             return
         total = sum(entry.rows for entry in self.draft.files.values())
         counts = {"in": total, "new": self.n_rows}
-        self.before = self.bench.commit(self.draft, counts=counts)
+        kept = self.before.details if self.before else {}
+        self.before = self.bench.commit(self.draft, counts=counts, details=details or kept)
         self.bench.log.info("rows_ingested", rows=self.n_rows, files=self.n_files, source=self.name)
 
 

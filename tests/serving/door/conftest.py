@@ -18,8 +18,6 @@ from recomart.serving.listening import listen
 from recomart.serving.running import configured
 from recomart.serving.service import Service
 from recomart.settings import load_settings
-from tests.shared import made_once
-from tests.small_shop import make_shop
 
 
 @dataclass
@@ -50,8 +48,8 @@ class Door:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory):
-    return made_once(tmp_path_factory, "served", make_shop)
+def trained(small_shop):
+    return small_shop
 
 
 @pytest.fixture

@@ -75,9 +75,8 @@ class OnlineFeatures:
 
     def freshness(self) -> list[dict[str, Any]]:
         """Tell of each view which version is there, as of when, and whether it is still fresh."""
-        now_us = time.time_ns() // 1_000
         states = [self.store.state(view) for view in self.store.views()]
-        return [_freshness(state, now_us) for state in states if state is not None]
+        return [freshness_of(state) for state in states if state is not None]
 
     def close(self) -> None:
         """End the store's connections."""
@@ -112,8 +111,9 @@ def _bytes(key: Key, state: State) -> bytes:
     return key_of(key if isinstance(key, tuple) else (key,), state.keys)
 
 
-def _freshness(state: State, now_us: int) -> dict[str, Any]:
-    age_us = now_us - state.at_us
+def freshness_of(state: State) -> dict[str, Any]:
+    """Tell of a view which version a store has, as of when, and whether it is still fresh."""
+    age_us = time.time_ns() // 1_000 - state.at_us
     return {
         "view": state.view,
         "version": state.version,

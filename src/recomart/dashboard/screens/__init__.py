@@ -1,0 +1,1 @@
+"""The screens, one file each; `recomart.dashboard.app` lists them."""

@@ -1,0 +1,87 @@
+"""Those who publish: one a broker, each with a topic of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from uuid import uuid4
+
+from recomart.settings import StreamSettings
+
+
+def told(number, **changes):
+    """Return what a shop says of its number-th event, as the bytes of a message."""
+    event = {"event_id": f"e{number}", "user_id": "ann", "item_id": "mug", "event_type": "view"}
+    return json.dumps({**event, "timestamp": time.time() - 60, **changes}).encode()
+
+
+class Sender:
+    """Publishes to one topic of a broker at `url`."""
+
+    def __init__(self, url, topic=None):
+        self.url, self.topic = url, topic or f"t{uuid4().hex[:8]}"
+
+    def settings(self, **more):
+        return StreamSettings(url=self.url, topic=self.topic, **more)
+
+
+class Kafka(Sender):
+    """Through the producer in whose process the mock cluster lives."""
+
+    def __init__(self, cluster, topic=None):
+        self.producer, address = cluster
+        super().__init__(f"kafka://{address}", topic)
+
+    def publish(self, bodies, **where):
+        for body in bodies:
+            self.producer.produce(self.topic, body, **(where or {"partition": 0}))
+        assert self.producer.flush(20) == 0
+
+
+class Redis(Sender):
+    def publish(self, bodies):
+        import redis
+
+        with redis.Redis.from_url(self.url) as client:
+            pipe = client.pipeline(transaction=False)
+            for body in bodies:
+                pipe.xadd(self.topic, {"event": body})
+            pipe.execute()
+
+
+class Nats(Sender):
+    def __init__(self, url, topic=None):
+        super().__init__(url, topic)
+        self._do(lambda js: js.add_stream(name=self.topic.upper(), subjects=[self.topic]))
+
+    def publish(self, bodies):
+        async def all_of(js):
+            for body in bodies:
+                await js.publish(self.topic, body)
+
+        self._do(all_of)
+
+    def _do(self, what):
+        import nats
+
+        async def connected():
+            client = await nats.connect(self.url)
+            try:
+                await what(client.jetstream())
+            finally:
+                await client.close()
+
+        asyncio.run(connected())
+
+
+class Rabbit(Sender):
+    def publish(self, bodies):
+        import pika
+
+        with pika.BlockingConnection(pika.URLParameters(self.url)) as connection:
+            channel = connection.channel()
+            channel.queue_declare(self.topic, durable=True)
+            channel.confirm_delivery()
+            for body in bodies:
+                channel.basic_publish("", self.topic, body)
