@@ -110,13 +110,21 @@ EXPOSURE_COLUMNS = {
     "shown_us": "int64",
     "model": "string",
     "model_version": "string",
+    "experiment": "string",
+    "variant": "string",
+    "unit": "string",
+    "propensity": "float64",
     "rank": "int32",
     "item_id": "string",
     "source": "string",
     "score": "float64",
     "confidence": "float64",
 }
-"""Columns of the data set `exposures`: a row a line of a list that was shown, never to whom."""
+"""Columns of the data set `exposures`: a row a line of a list that was shown, never to whom.
+
+Of a list that was part of an experiment: its variant, the probability with which chance gave that
+variant, and a salted code of the unit (`ranking.assignment.place_of`); of others these are null.
+"""
 
 LAYERS = ("raw", "validated", "prepared", "features", "models")
 
@@ -129,7 +137,8 @@ _LAYER_BY_NAME = {
     ),
     **dict.fromkeys(
         (
-            *("evaluation", "encoders", "hold", "id_map", "monitoring"),
+            *("evaluation", "encoders", "experiments", "experiment_report"),
+            *("hold", "id_map", "monitoring"),
             *("published_model", "ranker", "retraining"),
         ),
         "models",

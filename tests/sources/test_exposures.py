@@ -49,7 +49,8 @@ def names(bench):
 
 
 def test_lists_become_lines_and_nobody_is_named(workers, drained, tmp_path):
-    workers.show([shown(1, "secret-person")], 100)
+    part = {"experiment": "trial", "variant": "new", "unit": "c0de", "propensity": 0.25}
+    workers.show([shown(1, "secret-person")._replace(**part)], 100)
 
     bench = drained()
 
@@ -58,6 +59,10 @@ def test_lists_become_lines_and_nobody_is_named(workers, drained, tmp_path):
         "shown_us": NOW_US + 1,
         "model": "cascade",
         "model_version": "v1",
+        "experiment": "trial",
+        "variant": "new",
+        "unit": "c0de",
+        "propensity": 0.25,
         "rank": 1,
         "item_id": "mug",
         "source": "itemknn",

@@ -18,6 +18,7 @@ from recomart.cli.completion import NAME, completion
 from recomart.cli.context import Context
 from recomart.cli.dashboard import dashboard
 from recomart.cli.data import data
+from recomart.cli.experiments import experiment
 from recomart.cli.features import features
 from recomart.cli.lineage import lineage
 from recomart.cli.look import doctor, report, status
@@ -70,6 +71,7 @@ COMMANDS = (
     *(retrain, monitor, schedule),
     *(recommend, similar, session, bundle),
     *(tune, models),
+    experiment,
     *(serve, keys),
     stream,
     *(dashboard, report, status, doctor),

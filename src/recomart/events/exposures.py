@@ -28,13 +28,19 @@ CREATE TABLE exposures (
     at_us INTEGER NOT NULL,
     model TEXT NOT NULL,
     version TEXT NOT NULL,
-    lines TEXT NOT NULL -- JSON: [[item_id, source, score, confidence], ...]
+    lines TEXT NOT NULL, -- JSON: [[item_id, source, score, confidence], ...]
+    experiment TEXT, -- null, as the next three: it was part of none
+    variant TEXT,
+    unit TEXT,
+    propensity REAL
 );
 CREATE INDEX exposures_who ON exposures (who);
 """
-COLUMNS = "recommendation_id, who, at_us, model, version, lines"
+COLUMNS = (
+    "recommendation_id, who, at_us, model, version, lines, experiment, variant, unit, propensity"
+)
 READ = f"SELECT seq, {COLUMNS} FROM exposures WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"  # noqa: S608 - ours
-ADD = f"INSERT INTO exposures ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - ours
+ADD = f"INSERT INTO exposures ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - ours
 OF = f"SELECT {COLUMNS} FROM exposures WHERE who = ? ORDER BY seq"  # noqa: S608 - ours
 TRIM = "DELETE FROM exposures WHERE seq <= (SELECT max(seq) FROM exposures) - ?"
 DROP = "DELETE FROM exposures WHERE who = ? AND at_us <= ?"
@@ -45,7 +51,10 @@ TURN_S = 0.005
 
 
 class Exposure(NamedTuple):
-    """A list as it was shown: to whom (empty: nobody), when, by which model, its lines as JSON."""
+    """A list as it was shown: to whom (empty: nobody), when, by which model, its lines as JSON.
+
+    experiment, variant, unit, propensity  as in `vocabulary.EXPOSURE_COLUMNS`
+    """
 
     recommendation_id: str
     who: str
@@ -53,6 +62,10 @@ class Exposure(NamedTuple):
     model: str
     version: str
     lines: str
+    experiment: str | None = None
+    variant: str | None = None
+    unit: str | None = None
+    propensity: float | None = None
 
 
 def beside(events: Path) -> Path:

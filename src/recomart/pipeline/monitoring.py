@@ -1,6 +1,7 @@
 """Monitoring: bring in what is new, measure what there is to watch, and write it down.
 
 `recomart monitor` does this alone; retraining does it on its way, and decides by what it found.
+Experiments are looked at with it, so that whatever runs on schedule stops what breaks a guardrail.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from recomart.monitoring.stage import DATASET, read_monitoring
 from recomart.pipeline.runner import open_session
 from recomart.pipeline.stages import STAGES, Stage, in_order
+from recomart.ranking.experiments import EXPERIMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +33,18 @@ MONITOR = Stage(
 )
 """It is no stage of a plain run: right after training, there is nothing to see."""
 
+EXPERIMENT_REPORT = Stage(
+    name="experiments",
+    says="analyse the experiments, and stop variants that break a guardrail",
+    function="recomart.experiments.stage:report",
+    log="monitoring",
+    reads=("events", "exposures"),
+    writes=("experiment_report", EXPERIMENTS),
+    uses=("pages", "monitoring"),
+    always=True,
+)
+"""As little one of a plain run."""
+
 
 def monitor(
     loaded: Loaded, *, watch: Callable[[str, Stage, StageRecord | None], None] = lambda *_: None
@@ -40,7 +54,7 @@ def monitor(
     One run under one lease. Raises LakeBusyError.
     """
     with open_session(loaded, why="monitoring") as session:
-        for stage in (*stages_of("data_processing"), MONITOR):
+        for stage in (*stages_of("data_processing"), MONITOR, EXPERIMENT_REPORT):
             watch("start", stage, None)
             watch("end", stage, session.run_stage(stage))
         return read_monitoring(session.lake)

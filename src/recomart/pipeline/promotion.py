@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from recomart.lake import Making, open_lake
-from recomart.pipeline.record import StageRecord
-from recomart.pipeline.runner import open_session, written_now
+from recomart.lake import open_lake
+from recomart.pipeline.change import change
 from recomart.ranking import aliases
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from recomart.lake import Lake, Manifest
+    from recomart.lake import Lake, Making, Manifest
     from recomart.settings import Loaded
 
 STAGE = "promote"
@@ -38,13 +37,5 @@ def rollback(loaded: Loaded, why: str) -> Manifest:
     return _change(loaded, lambda lake, made: aliases.rollback(lake, made, why), why)
 
 
-def _change(loaded: Loaded, change: Callable[[Lake, Making], Manifest], why: str) -> Manifest:
-    with open_session(loaded, why=why) as session:
-        record = StageRecord(stage=STAGE, started_at=written_now())
-        session.record.stages.append(record)
-        model = change(session.lake, Making(key="", stage=STAGE, run_id=session.record.run_id))
-        hold = session.lake.latest(aliases.HOLD)
-        record.inputs = {model.name: model.version}
-        record.outputs, record.made = {hold.name: hold.version}, [hold.name]
-        record.outcome = "done"
-    return model
+def _change(loaded: Loaded, do: Callable[[Lake, Making], Manifest], why: str) -> Manifest:
+    return change(loaded, STAGE, aliases.HOLD, do, why)

@@ -20,6 +20,7 @@ REPORTS = {
     "exploration": ("eda.html", "eda.json"),
     "feature_page": ("features.html",),
     "evaluation": ("evaluation.html", "evaluation.json", "model_card.md"),
+    "experiment_report": ("experiments.html", "experiments.json"),
     "monitoring": ("monitoring.html", "monitoring.json", "monitoring.prom"),
 }
 """Data set → its files that people read."""
@@ -29,6 +30,7 @@ WHAT = {
     "eda.html": "The shop in pictures: who does what, when, with what",
     "features.html": "The feature views: what is known of users and items, and how it is made",
     "monitoring.html": "Drift, online quality, and whether to train anew",
+    "experiments.html": "Experiments: what was tried on whom, and what came of it",
     "lineage.html": "What was made from what, down to the columns that features come from",
     "evaluation.html": "The models compared: how good, for whom, against what",
 }

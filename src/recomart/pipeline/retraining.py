@@ -21,7 +21,7 @@ from recomart.monitoring.reasons import reasons_to_retrain
 from recomart.monitoring.since import Since
 from recomart.monitoring.stage import DATASET as MONITORING
 from recomart.monitoring.stage import FIRST, read_monitoring
-from recomart.pipeline.monitoring import MONITOR, stages_of
+from recomart.pipeline.monitoring import EXPERIMENT_REPORT, MONITOR, stages_of
 from recomart.pipeline.runner import Session, open_session
 from recomart.pipeline.runs import Runs
 from recomart.pipeline.stages import Stage, expand
@@ -105,7 +105,7 @@ def retrain(
             watch("end", stage, record)
             return record
 
-        for stage in (*stages_of("data_processing"), MONITOR):
+        for stage in (*stages_of("data_processing"), MONITOR, EXPERIMENT_REPORT):
             go(stage)
         go(DECIDE if if_needed else DECIDE_ANYWAY)
         decision = read_decision(session.lake)

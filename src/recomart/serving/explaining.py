@@ -46,7 +46,8 @@ def explained(
     is_same = kept["model_version"] == served.state.version
     fresh = [Happened(*one) for one in kept["fresh"]]
     user_id = kept["asked"]["user_id"] or ""
-    given = ("recommendation_id", "model", "model_version", "asked", "rules", "acted")
+    of = ("recommendation_id", "model", "model_version", "experiment", "variant")
+    given = (*of, "asked", "rules", "acted")
     return {
         **{name: kept[name] for name in (*given, "degraded_parts")},
         "at": written(kept["at_us"]),

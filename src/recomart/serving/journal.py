@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict, deque
+from dataclasses import asdict
 from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -232,4 +233,13 @@ def _shown(exposure: Exposure) -> dict[str, Any]:
 def _exposure(who: str, at_us: int, answer: Answer) -> Exposure:
     told = [(line.item_id, line.source, line.score, line.confidence) for line in answer.lines]
     lines = to_json(told, inf_nan_mode="null").decode()
-    return Exposure(answer.recommendation_id, who, at_us, answer.model, answer.version, lines)
+    of = answer.assigned
+    return Exposure(
+        recommendation_id=answer.recommendation_id,
+        who=who,
+        at_us=at_us,
+        model=answer.model,
+        version=answer.version,
+        lines=lines,
+        **(asdict(of) if of else {}),
+    )

@@ -43,6 +43,7 @@ def record(kept: Kept) -> dict[str, Any]:
         "at_us": kept.at_us,
         "model": answer.model,
         "model_version": answer.version,
+        **answer.part_of,
         "asked": {
             "user_id": asked.user_id or None,
             "session_id": asked.session_id or None,

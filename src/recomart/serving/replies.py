@@ -58,6 +58,7 @@ def listed(answer: Answer, *, with_metadata: bool) -> dict[str, Any]:
         "recommendation_id": answer.recommendation_id,
         "model": answer.model,
         "model_version": answer.version,
+        **answer.part_of,
         "degraded": bool(answer.degraded),
         "degraded_parts": answer.degraded,
         "items": lines(answer.lines, with_metadata=with_metadata),
@@ -91,6 +92,7 @@ def health(service: Service, features: list[dict[str, Any]], troubles: list[str]
         "status": "degraded" if troubles else "ok",
         "model": _model(state),
         "challenger": _model(challenger.state) if challenger else None,
+        "variants": service.experiments.told(),
         "freshness_s": round(service.freshness_s(), 3),
         "features": [
             {name: view[name] for name in ("view", "version", "as_of", "age_s", "is_fresh")}

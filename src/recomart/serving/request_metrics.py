@@ -91,6 +91,14 @@ class Metrics:
         self.swaps = Counter("recomart_model_swaps", "Models put in place", registry=own)
         self._make_gauges(own)
         self._make_shadow(own)
+        self.variants = Counter(
+            "recomart_variant_lists", "Of experiments: answered, failed (the champion answered)",
+            ("experiment", "variant", "outcome"), registry=own,
+        )  # fmt: skip
+        self.is_variant_off = Gauge(
+            "recomart_variant_off", "A guardrail stopped it in a worker",
+            ("experiment", "variant"), registry=own, multiprocess_mode="livemax",
+        )  # fmt: skip
 
     def _make_gauges(self, own: CollectorRegistry) -> None:
         self.in_work = Gauge(

@@ -49,7 +49,7 @@ class Doors:
         asked = asked_of(body)
         answer = await self.service.recommend(asked)
         response = as_json(listed(answer, with_metadata=body.include_metadata))
-        if self.service.shadow.is_on:
+        if self.service.shadow.is_on and answer.assigned is None:  # else it is not the champion's
             response.background = BackgroundTask(self.service.shadow.offer, asked, answer)
         return response
 

@@ -114,6 +114,10 @@ class Listed(Given):
     recommendation_id: str = Field(description="events may name it; /explain/… tells of it")
     model: str
     model_version: str
+    experiment: str | None = Field(None, description="that this list is part of, if any")
+    variant: str | None = Field(
+        None, description="of the experiment, that this visitor always sees"
+    )
     degraded: bool = Field(description="something was out of order while this was answered")
     degraded_parts: list[str] = Field(description="what: features, trending")
     items: list[Line]
@@ -223,12 +227,25 @@ class EventLogOut(Given):
     trouble: str | None
 
 
+class VariantOut(Given):
+    """A variant of an experiment, as this worker gives it."""
+
+    experiment: str
+    variant: str
+    model: str
+    number: int
+    why_off: str | None = Field(description="why this worker gives it no more, if it does not")
+
+
 class Health(Given):
     """How the service is."""
 
     status: Literal["ok", "degraded"]
     model: ModelOut
     challenger: ModelOut | None = Field(description="that answers unseen, see `serving.shadow`")
+    variants: list[VariantOut] = Field(
+        default_factory=list, description="of the experiments that run"
+    )
     freshness_s: float = Field(description="now minus the newest event that the model knows")
     features: list[Freshness]
     event_log: EventLogOut
@@ -335,6 +352,8 @@ class Explained(Given):
     at: str
     model: str
     model_version: str
+    experiment: str | None = None
+    variant: str | None = None
     is_still_serving: bool
     asked: dict[str, Any]
     rules: dict[str, Any] = Field(description="what was asked for")

@@ -12,6 +12,7 @@ from recomart.errors import MissingExtraError, RecomartError
 from recomart.events import EventFile
 from recomart.events.exposures import beside
 from recomart.serving.engine import Engine
+from recomart.serving.experiments import Variants
 from recomart.serving.explaining import explained, seen_versions
 from recomart.serving.intake import Intake
 from recomart.serving.journal import TURN_S, Journal
@@ -30,9 +31,10 @@ if TYPE_CHECKING:
 
     from recomart.events import Event
     from recomart.events.file import Outcome
+    from recomart.serving.experiments import Chosen
     from recomart.serving.served import Served
     from recomart.serving.traces import Traces
-    from recomart.serving.words import Answer, Asked
+    from recomart.serving.words import Answer, Asked, Assigned
     from recomart.settings import Loaded
 
 Found = TypeVar("Found")
@@ -75,6 +77,7 @@ class Service:
         self.intake = Intake(events, self.engine.observe, self.metrics.event_lag.observe, drop)
         most = settings.kept_answers, settings.kept_exposures
         self.journal = Journal(beside(events), most[0], self.intake.forget, most[1])
+        self.experiments = Variants(self.loader, self.engine, settings, self.metrics)
         self.shadow = Shadow(self.loader, self.engine.sessions, settings, self.metrics)
         self.traces = _open_traces(settings.otlp)
         self.published = PublishedMetrics(self.loader.lake, self.metrics)
@@ -92,12 +95,14 @@ class Service:
         """Begin to take events and to look for new models."""
         self.journal.start()  # first, so that it hears of whom to forget while events are read
         self.intake.start()
+        self.look_for_experiments()
         self.shadow.start()
         self.intake.is_caught_up.wait(CATCH_UP_S)
         every_s = self.settings.reload_s
         self._watchers = [
             Watcher("champion", every_s, self.look_for_champion),
             Watcher("challenger", every_s, self._look_for_challenger),
+            Watcher("experiments", every_s, self.look_for_experiments),
             Watcher("gauges", every_s, self._set_gauges),
             Watcher("views", every_s * RARELY, self._look_at_views),
             Watcher("monitoring", every_s * RARELY, self.published.look),
@@ -129,6 +134,11 @@ class Service:
         if self.shadow.look(self.engine.served.state.version):
             self._settle()
 
+    def look_for_experiments(self) -> None:
+        """Follow which experiments run."""
+        if self.experiments.look():
+            self._settle()
+
     async def aside(self, do: Callable[[], Found]) -> Found:
         """Do something that is no list in a thread of its own: lists need not wait for it."""
         return await asyncio.get_running_loop().run_in_executor(self._aside, do)
@@ -145,14 +155,18 @@ class Service:
 
     async def recommend(self, asked: Asked) -> Answer:
         """Answer, and keep the answer for whoever wants it explained."""
-        at_us, served = time.time_ns() // 1_000, self.engine.served
+        at_us, part = time.time_ns() // 1_000, self.experiments.choose(asked)
+        served = part[0].engine.served if part else self.engine.served
         known_us = served.state.newest_event_us
         fresh = self.engine.sessions.of(asked.who, known_us) if asked.who else []
-        answer = await self.answer(lambda: self.engine.recommend(asked), asked.n, asked.who)
+        answer = await self.answer(lambda: self._ask(asked, part), asked.n, asked.who)
         if self.journal.most:
             versions = seen_versions(served, self.online)
             self.journal.add(Kept(at_us, asked, answer, fresh, versions))
         return answer
+
+    def _ask(self, asked: Asked, part: tuple[Chosen, Assigned] | None) -> Answer:
+        return self.experiments.recommend(*part, asked) if part else self.engine.recommend(asked)
 
     async def take(self, events: Sequence[Event]) -> list[Outcome]:
         """Take events; on return they are on the disk, and the next list knows of them."""
@@ -199,8 +213,8 @@ class Service:
             await asyncio.sleep(TURN_S)
         else:
             raise self.journal.not_found()
-        seen = self.settings.exclude_seen
-        served, online = self.engine.served, self.online
+        engine, online = self.experiments.engine_of(kept), self.online
+        served, seen = engine.served, engine.settings.exclude_seen
         return await self.aside(lambda: explained(kept, served, online, exclude_seen=seen))
 
     def forget(self, user_id: str) -> tuple[bool, int, int]:
@@ -218,7 +232,8 @@ class Service:
     def troubles(self) -> list[str]:
         """Say what is out of order."""
         parts = [f"degraded: {part}" for part in self.engine.state.degraded]
-        rooms = (self.intake, self.journal, self.loader, self.shadow, self.keys)
+        watched = self.experiments, self.shadow
+        rooms = (self.intake, self.journal, self.loader, *watched, self.keys)
         found = [self.loader.why_refused(), *(room.trouble for room in rooms)]
         return [*parts, *(one for one in found if one)]
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from recomart.events.exposures import Exposure
 
-VERSION = 2
+VERSION = 3
 """Of the tables below; a file of another begins anew."""
 OURS = 0x524D4177
 """SQLite's application_id of such a file: RMAw."""

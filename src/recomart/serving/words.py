@@ -54,12 +54,27 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Assigned:
+    """What a list is part of; see `recomart.ranking.assignment`.
+
+    unit        the code of the user, or of the session
+    propensity  probability with which chance gave this variant to a unit of the experiment
+    """
+
+    experiment: str
+    variant: str
+    unit: str
+    propensity: float
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A list.
 
     recommendation_id  leads back to the model; an event may name it
     degraded  what was out of order while this was answered; empty: nothing
     acted     by rule: how many candidates it kept out, or put last
+    assigned  the experiment that it is part of, if any
     """
 
     recommendation_id: str
@@ -68,6 +83,15 @@ class Answer:
     version: str
     degraded: tuple[str, ...] = ()
     acted: Mapping[str, int] = field(default_factory=dict)
+    assigned: Assigned | None = None
+
+    @property
+    def part_of(self) -> dict[str, str | None]:
+        """The names of its experiment and variant, null where there is none."""
+        of = self.assigned
+        if of is None:
+            return {"experiment": None, "variant": None}
+        return {"experiment": of.experiment, "variant": of.variant}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ Imports  vocabulary, errors
 Every error names the key, the file and line, and what would fit.
 """
 
+from recomart.settings.experiments import DeclaredExperiment, ExperimentSettings
 from recomart.settings.load import Loaded, load_settings
+from recomart.settings.rules import RuleOverrides
 from recomart.settings.sections import (
     DashboardSettings,
     EngineSettings,
@@ -47,10 +49,12 @@ __all__ = [
     "CsvDialect",
     "CsvSource",
     "DashboardSettings",
+    "DeclaredExperiment",
     "DeclaredView",
     "EngineSettings",
     "EvaluationSettings",
     "EventLogSource",
+    "ExperimentSettings",
     "FeatureSettings",
     "FileSource",
     "LineageSettings",
@@ -65,6 +69,7 @@ __all__ = [
     "RestSource",
     "RetrainingSettings",
     "Rule",
+    "RuleOverrides",
     "ServingSettings",
     "Settings",
     "Source",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, JsonValue
 
+from recomart.settings.experiments import ExperimentSettings
+from recomart.settings.rules import DaysHeld, NearDuplicates
 from recomart.settings.sources import Source
 from recomart.settings.stream import StreamSettings
 from recomart.settings.views import DeclaredView, Name, Section, Version
@@ -220,7 +222,6 @@ VARIANT_WORDS = (
     "beige", "black", "blue", "brown", "cream", "gold", "gray", "green", "grey", "ivory",
     "navy", "orange", "pink", "purple", "red", "silver", "turquoise", "violet", "white", "yellow",
 )  # fmt: skip
-HeldBackAfter = Literal["view", "click", "add_to_cart", "purchase", "rate"]
 
 
 class ServingSettings(Section):
@@ -228,7 +229,7 @@ class ServingSettings(Section):
 
     exclude_seen: bool = Field(True, description="leave out what the user had")
     blocked: tuple[str, ...] = Field((), description="items that are never recommended")
-    cool_off_days: dict[HeldBackAfter, Annotated[float, Field(gt=0, le=3_650)]] = Field(
+    cool_off_days: DaysHeld = Field(
         default={},
         description="by event type, days for which an item is held back after it, such as "
         "{purchase: 30}; also where exclude_seen is false",
@@ -236,7 +237,7 @@ class ServingSettings(Section):
     max_per_category: int | None = Field(
         None, gt=0, description="items of one category in a list before others take their turn"
     )
-    near_duplicates: Literal["hide", "show"] = Field(
+    near_duplicates: NearDuplicates = Field(
         "hide", description="hide: the same thing in two colours is in a list once"
     )
     variant_words: tuple[str, ...] = Field(
@@ -388,5 +389,6 @@ class Settings(Section):
     retraining: RetrainingSettings = RetrainingSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
     serving: ServingSettings = ServingSettings()
+    experiments: ExperimentSettings = ExperimentSettings()
     dashboard: DashboardSettings = DashboardSettings()
     stream: StreamSettings = StreamSettings()

@@ -87,6 +87,10 @@ def _rows(exposure: Exposure) -> Iterator[dict[str, object]]:
         "shown_us": exposure.at_us,
         "model": exposure.model,
         "model_version": exposure.version,
+        "experiment": exposure.experiment,
+        "variant": exposure.variant,
+        "unit": exposure.unit,
+        "propensity": exposure.propensity,
     }
     for place, line in enumerate(from_json(exposure.lines), start=1):
         told = dict(zip(("item_id", "source", "score", "confidence"), line, strict=True))
