@@ -80,12 +80,15 @@ def test_examples_run(page, capsys):
         assert capsys.readouterr().out
 
 
-def commands(group, above=()):
-    """Every command that can be typed, as words to command."""
+def commands(group, above=(), *, groups=False):
+    """Every command that can be typed, as words to command; with `groups`, these as well."""
     found = {}
     for name, command in group.commands.items():
-        words = (*above, name)
-        found |= commands(command, words) if isinstance(command, click.Group) else {words: command}
+        words, is_group = (*above, name), isinstance(command, click.Group)
+        if is_group:
+            found |= commands(command, words, groups=groups)
+        if groups or not is_group:
+            found[words] = command
     return found
 
 
@@ -99,13 +102,13 @@ def lines_typed(page):
 def is_understood(line):
     """Whether the command line's command and options are known; values are not looked at."""
     words = shlex.split(line)[1:]
-    known = commands(recomart)
+    known = commands(recomart, groups=True)
     options = {o for p in recomart.params for o in (*p.opts, *p.secondary_opts)}
     while words and words[0] in options:
-        words = words[1:] if words[0] in ("--json", "--help") else words[2:]
+        words = words[1:] if words[0] in ("--json", "--help", "--version") else words[2:]
     if not words or words[0].isupper():
         return True
-    match = next((known[tuple(words[:n])] for n in (1, 2) if tuple(words[:n]) in known), None)
+    match = next((known[tuple(words[:n])] for n in (2, 1) if tuple(words[:n]) in known), None)
     taken = {o for p in match.params for o in p.opts} | {"--help"} if match else set()
     return match is not None and all(w in taken for w in words if re.match(r"--?[a-z]", w))
 
