@@ -177,7 +177,7 @@ def changed_lists(folder: Path) -> dict[str, object]:
 def _until_changed(http: httpx.Client, sender: Sender, user_id: str) -> float:
     def listed() -> list[str]:
         answer = http.post("/recommendations", json={"user_id": user_id}).raise_for_status()
-        return [line["item_id"] for line in answer.json()["recommendations"]]
+        return [line["item_id"] for line in answer.json()["items"]]
 
     before = listed()
     event = {"user_id": user_id, "item_id": before[0], "event_type": "purchase"}
@@ -264,9 +264,9 @@ def main() -> None:
             folder = Path(root) / name
             folder.mkdir()
             found |= PARTS[name](folder)
+            result = {**origin("python -m benchmarks.stream"), "found": found, "targets": TARGETS}
+            written.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(found, indent=1))
-    result = {**origin("python -m benchmarks.stream"), "found": found, "targets": TARGETS}
-    written.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
