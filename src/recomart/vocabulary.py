@@ -105,6 +105,17 @@ PREPARED_COLUMNS = {
 }
 """Columns of the prepared data set `events`."""
 
+RECOMMENDATIONS = "recommendations"
+RECOMMENDATION_COLUMNS = {
+    "user_id": "string",
+    "rank": "int32",
+    "item_id": "string",
+    "score": "float32",
+    "source": "string",
+}
+"""Columns of `recommendations`; rank 1 is best, a score compares within one user's list only and is
+null where popularity filled it."""
+
 LAYERS = ("raw", "validated", "prepared", "features", "models")
 
 _LAYER_BY_PREFIX = {"raw_": "raw", "valid_": "validated", "quarantined_": "validated"}
@@ -114,7 +125,10 @@ _LAYER_BY_NAME = {
         ("events", "item_history", "catalogue", "categories", "exploration"), "prepared"
     ),
     **dict.fromkeys(
-        ("evaluation", "encoders", "hold", "id_map", "published_model", "ranker", "retraining"),
+        (
+            *("evaluation", "encoders", "hold", "id_map", "published_model", "ranker"),
+            *(RECOMMENDATIONS, "retraining"),
+        ),
         "models",
     ),
 }
