@@ -165,9 +165,7 @@ def _lister(bench: Workbench, published: Manifest, shop: Shop, name: str) -> Lis
     return of_one
 
 
-def lists_of(
-    model: Recommender, shop: Shop, users: range, n: int, *, exclude_seen: bool
-) -> TopN:
+def lists_of(model: Recommender, shop: Shop, users: range, n: int, *, exclude_seen: bool) -> TopN:
     """Rank `n` items for each of some users by one model, as the champion would for one of them."""
     rows = slice(users.start, users.stop)
     if not isinstance(model, Blend):

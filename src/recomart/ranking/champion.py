@@ -190,7 +190,13 @@ class Champion:
         """
         paths = self.paths(history)
         found = self._first_of(
-            user_id, history, paths, n, rules, exclude_seen=exclude_seen, with_features=with_features
+            user_id,
+            history,
+            paths,
+            n,
+            rules,
+            exclude_seen=exclude_seen,
+            with_features=with_features,
         )
         with self.stage("reasons"):
             why = reasons(self.models.values(), self.shop, history, paths, found)
