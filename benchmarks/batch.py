@@ -2,9 +2,9 @@
 
 Run with ``python -m benchmarks.batch [--models auto ials …] [--part 2000]``. Reads the shop of
 `benchmarks.serving_shop` and writes into a temporary copy of its published model. Each model of
-``--models`` makes the lists of all 1.4 million users with `recomart batch`, in a process of its own;
-what is dear, the blend and the cascade, is timed on a seeded part of the users and extrapolated, and
-marked so.
+``--models`` makes the lists of all 1.4 million users with `recomart batch`, in a process of its
+own; what is dear, the blend and the cascade, is timed on a seeded part of the users and
+extrapolated, and marked so.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def main() -> None:
             rows += parts(shop, folder, options.part)
             print(*rows[-2:], sep="\n")
     target = {"seconds": TARGET_S, "peak_gib": TARGET_GIB, "n_items_of_a_list": N}
-    found = {**origin("python -m benchmarks.batch"), "target": target, "found": rows}
+    found = {**origin(f"python -m benchmarks.batch --part {options.part}"), "target": target, "found": rows}
     (RESULTS / "batch.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 

@@ -1,7 +1,6 @@
 """Lists for every user: those that the champion would give, whatever happens on the way."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -161,7 +160,7 @@ def test_a_killed_run_goes_on_from_the_partitions_that_are_finished(folder, tmp_
     assert len(notes) == 3
 
     entries = [json.loads(lake.objects.get(key)) for key in notes]
-    kept = {entry["key"]: os.stat(lake.objects.path(entry["key"])).st_ino for entry in entries}
+    kept = {entry["key"]: lake.objects.path(entry["key"]).stat().st_ino for entry in entries}
     lost = entries[0]["key"]
     lake.objects.delete(lost)
     began = time.time_ns()

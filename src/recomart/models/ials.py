@@ -115,7 +115,7 @@ class IALS(Scorer["NDArray[np.float32]"]):
             heard = np.asarray(self.items_.any(axis=1))
             ridge_of_map = config.content_regularisation
             self.items_ = mapped(interactions.content, self.items_, heard, ridge_of_map)
-        self.unheard_ = _unheard(self.items_)
+        self.unheard_ = unheard(self.items_)
         return self
 
     def taste(self, history: csr_array) -> NDArray[np.float32]:
@@ -211,7 +211,7 @@ class IALS(Scorer["NDArray[np.float32]"]):
                 remedy="Fit the model again, or restore the artefact from a backup.",
             )
         model = cls(config)
-        model.items_, model.spectrum_, model.unheard_ = items, spectrum, _unheard(items)
+        model.items_, model.spectrum_, model.unheard_ = items, spectrum, unheard(items)
         return model
 
     def _strengths(self, visitor: Visitor) -> NDArray[np.float32]:
@@ -230,7 +230,7 @@ class IALS(Scorer["NDArray[np.float32]"]):
         return Side(self.items_, self.spectrum_, self._ridge(len(self.items_)))
 
 
-def _unheard(items: NDArray[np.float32]) -> NDArray[np.int64]:
+def unheard(items: NDArray[np.float32]) -> NDArray[np.int64]:
     """Return the indices of items without a vector."""
     return np.flatnonzero(~items.any(axis=1))
 
