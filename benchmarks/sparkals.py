@@ -32,10 +32,10 @@ WALKS: dict[str, dict[str, tuple[float | int, ...]]] = {
         "epochs": (2, 5, 10),
     },
     "sparkals": {
-        "embedding_size": (16, 32, 64, 128),
+        "embedding_size": (16, 32, 64),
+        "alpha": (0.3, 1.0, 2.0, 5.0, 10.0),
         "regularisation": (0.01, 0.03, 0.1, 0.3, 1.0),
-        "alpha": (2.0, 5.0, 10.0, 20.0),
-        "epochs": (5, 10),
+        "epochs": (5, 10, 20),
     },
 }
 START: dict[str, dict[str, float | int]] = {

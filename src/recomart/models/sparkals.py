@@ -35,7 +35,7 @@ class SparkALSConfig(BaseModel, frozen=True, extra="forbid"):
     regularisation: float = Field(
         0.1, gt=0, description="λ; it counts once for each entry of a history"
     )
-    alpha: float = Field(10.0, gt=0, description="what a weight of 1 adds to the confidence of 1")
+    alpha: float = Field(1.0, gt=0, description="what a weight of 1 adds to the confidence of 1")
     strength_exponent: float = Field(
         0.0, ge=0, le=1, description="weights are raised to it; 0 makes them binary"
     )
