@@ -127,7 +127,11 @@ def main() -> None:
             rows += parts(shop, folder, options.part)
             print(*rows[-2:], sep="\n")
     target = {"seconds": TARGET_S, "peak_gib": TARGET_GIB, "n_items_of_a_list": N}
-    found = {**origin(f"python -m benchmarks.batch --part {options.part}"), "target": target, "found": rows}
+    found = {
+        **origin(f"python -m benchmarks.batch --part {options.part}"),
+        "target": target,
+        "found": rows,
+    }
     (RESULTS / "batch.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
