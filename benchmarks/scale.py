@@ -2,8 +2,8 @@
 
 Run with ``python -m benchmarks.scale [--events 1 10 100]`` (millions). Events are made as CSV files
 of a day each, by DuckDB; then ingestion, validation, preparation and features run on a fresh lake
-in a process of their own. What the disk has no room for, or takes longer than ``--patience`` seconds
-by the curve of the sizes before, is not run: it stands in the table as extrapolated. A power law,
+in a process of their own. What the disk has no room for, or what takes longer than ``--patience``
+seconds by the curve of the sizes before, is not run: it is extrapolated, and marked. A power law,
 ``seconds = a * millions ** b``, is fitted to what was measured.
 """
 
@@ -109,11 +109,11 @@ def spark_pays(a: float, b: float) -> dict[str, Any]:
         "spark_over_duckdb_on_the_same_cores": round(factor, 1),
         "cores_for_equal_time": round(cores),
         "millions_in_a_night_of_8_h": round(millions),
-        "says": f"For the features of 20 M events Spark took {factor:.0f} times as long as DuckDB on "
-        f"the same two cores: it needs about {cores:.0f} cores to be even, if it scales without "
-        f"loss. By the curve one machine of two cores takes about {millions:,.0f} M events through "
-        "a night of 8 hours. Below that, more cores or memory for DuckDB are the cheaper way; Spark "
-        "pays beyond it, or where the data lie on a cluster that is there already.",
+        "says": f"For the features of 20 M events Spark took {factor:.0f} times as long as DuckDB "
+        f"on the same two cores: it needs about {cores:.0f} cores to be even, if it scales without "
+        f"loss. By the curve two cores take about {millions:,.0f} M events through in a night "
+        "of 8 hours. Below that, more cores or memory for DuckDB are the cheaper way; Spark pays "
+        "beyond it, or where the data lie on a cluster that is there already.",
     }
 
 

@@ -62,7 +62,7 @@ class SparkALS(IALS):
     Learned, kept and asked as in `IALS`: MLlib's item vectors, turned into the basis in which their
     Gramian is diagonal. A history is folded in as MLlib solves users, up to a factor that is the
     same for all items, exactly so where weights are binary.
-    """  # noqa: D400, D415 -- the formula ends the sentence
+    """  # noqa: D400 -- the formula ends the sentence
 
     config: SparkALSConfig  # type: ignore[assignment]  # what both have is used
 
