@@ -7,7 +7,7 @@ unless it is asked for by name, the best of its retrievers answers in its place.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 import pyarrow as pa
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from numpy.typing import NDArray
+    from pydantic import JsonValue
 
-    from recomart.lake import Draft, Lake, Manifest, Workbench
+    from recomart.lake import Draft, FileEntry, Lake, Manifest, Workbench
     from recomart.models.base import Recommender
 
     class Lister(Protocol):
@@ -91,7 +92,7 @@ def recommend_all(bench: Workbench) -> None:
         notes.note(_write(draft, shop, lister, name, users, made_by))
         bench.log.info("lists_written", partition=name, users=len(users))
     draft.columns = draft.columns or dict(RECOMMENDATION_COLUMNS)
-    details = {
+    details: dict[str, JsonValue] = {
         "model": choice.model,
         "why": choice.why,
         "champion": published.number,
@@ -168,7 +169,7 @@ def _lister(bench: Workbench, published: Manifest, shop: Shop, name: str) -> Lis
 def lists_of(model: Recommender, shop: Shop, users: range, n: int, *, exclude_seen: bool) -> TopN:
     """Rank `n` items for each of some users by one model, as the champion would for one of them."""
     rows = slice(users.start, users.stop)
-    if not isinstance(model, Blend):
+    if not isinstance(cast("object", model), Blend):
         history, sequences = shop.history[rows], shop.sequences(rows)
         return recommend_for(model, history, sequences, n, exclude_seen=exclude_seen)
     top = TopN.empty(len(users), n)  # a blend in a batch scores every item for every user
@@ -211,7 +212,7 @@ def lists_of_cascade(champion: Champion, users: range, n: int, *, exclude_seen: 
 
 def _write(
     draft: Draft, shop: Shop, lister: Lister, name: str, users: range, made_by: str
-) -> object:
+) -> FileEntry:
     """Write a partition, a block of users at a time."""
     schema = pa.schema(
         [(column, pa.type_for_alias(kind)) for column, kind in RECOMMENDATION_COLUMNS.items()]
