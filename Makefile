@@ -13,7 +13,7 @@ TORCH := 2.13.0
 PYTHON ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs docs-open test check audit bench bench-models bench-serving chaos-serving airflow airflow-run setup lock clean
+.PHONY: help demo docs docs-open test check audit bench bench-models bench-serving bench-scale chaos-serving airflow airflow-run setup lock clean
 
 help: ## Say what there is to make
 	@echo "make WORD, where WORD is one of"
@@ -54,6 +54,9 @@ bench-models: $(VENV)/bench.stamp $(VENV)/dev.stamp ## Measure the models beside
 
 bench-serving: $(VENV)/dev.stamp ## Measure serving at 235,000 items beside the bare engine and an empty endpoint; first makes the shop, 15 minutes
 	$(BIN)/python -m benchmarks.serving
+
+bench-scale: $(VENV)/dev.stamp ## Measure 1, 10 and 100 million events from files to features, as far as time and disk allow; fits the curve
+	$(BIN)/python -m benchmarks.scale
 
 chaos-serving: $(VENV)/dev.stamp ## Bring faults about under a running service; prints what was seen, ten minutes
 	$(BIN)/python -m benchmarks.chaos_serving

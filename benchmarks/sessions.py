@@ -88,7 +88,7 @@ def last_purchases() -> dict[str, Any]:
     rows = np.arange(relevant.shape[0])
     seen = relevant.multiply(known.weights.astype(bool)).nnz
     found = {}
-    for name in (n for n in MODELS if n not in DEEP):
+    for name in (n for n in MODELS if n not in (*DEEP, "sparkals")):
         model = MODELS[name].make().fit(known)
         for exclude_seen in (False, True):
             top = recommend_for(

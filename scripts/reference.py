@@ -28,6 +28,7 @@ from recomart.evaluation.metrics import METRICS, mae, rmse
 from recomart.features.views import VIEWS
 from recomart.models.registry import MODELS
 from recomart.monitoring.exposition import HELP
+from recomart.pipeline.batch import BATCH
 from recomart.pipeline.stages import STAGES
 from recomart.quality.contract import FILE_RULES, STANDING
 from recomart.serving.app import create_app
@@ -161,7 +162,7 @@ def data_sets_page() -> str:
     """Describe every data set: who writes it, its layer, its columns."""
     rows = [
         (f"`{_placeholder(name)}`", vocabulary.layer_of(name), f"`{stage.name}`", stage.says)
-        for stage in STAGES
+        for stage in (*STAGES, BATCH)
         for name in stage.writes
     ]
     kinds = vocabulary.COLUMNS_OF.items()
@@ -177,6 +178,7 @@ def data_sets_page() -> str:
         ),
         *_columns("`quarantined_SOURCE`", vocabulary.QUARANTINE_COLUMNS),
         *_columns("`events`", vocabulary.PREPARED_COLUMNS),
+        *_columns("`recommendations`", vocabulary.RECOMMENDATION_COLUMNS),
     )
 
 

@@ -125,6 +125,16 @@ EXPOSURE_COLUMNS = {
 Of a list that was part of an experiment: its variant, the probability with which chance gave that
 variant, and a salted code of the unit (`ranking.assignment.place_of`); of others these are null.
 """
+RECOMMENDATIONS = "recommendations"
+RECOMMENDATION_COLUMNS = {
+    "user_id": "string",
+    "rank": "int32",
+    "item_id": "string",
+    "score": "float32",
+    "source": "string",
+}
+"""Columns of `recommendations`; rank 1 is best, a score compares within one user's list only and is
+null where popularity filled it."""
 
 LAYERS = ("raw", "validated", "prepared", "features", "models")
 
@@ -140,6 +150,7 @@ _LAYER_BY_NAME = {
             *("evaluation", "encoders", "experiments", "experiment_report"),
             *("hold", "id_map", "monitoring"),
             *("published_model", "ranker", "retraining"),
+            RECOMMENDATIONS,
         ),
         "models",
     ),

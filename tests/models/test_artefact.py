@@ -51,7 +51,7 @@ def npy(array, **options):
 QUICK = {"sasrec": {"epochs": 1}, "twotower": {"epochs": 1}}
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "sparkals"])  # see engines
 def test_every_registered_model_comes_back_with_its_own_configuration(name, pandas_allowed):
     model = MODELS[name].make(QUICK.get(name)).fit(Interactions.from_weights(SHOP))
 

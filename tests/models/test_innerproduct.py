@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import csr_array, random_array
 
 from recomart.models.innerproduct import FIRST, ByLength
+from recomart.models.selection import top_n
 
 seeds = st.integers(0, 2**31)
 
@@ -34,6 +36,38 @@ def test_long_and_short_vectors_beyond_the_first_look_are_found(rng, decay):
     best = np.argsort(-(vectors @ wanted))[:50]
     assert set(best) <= set(items)
     assert len(scores) == len(items)
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.5, 3.0])
+def test_many_are_ranked_as_one_is(rng, decay):
+    n_items, n_rows = 3 * FIRST + 100, 600
+    lengths = np.arange(1, n_items + 1) ** -decay
+    vectors = (rng.standard_normal((n_items, 8)) * lengths[:, None]).astype(np.float32)
+    vectors[::50] = 0
+    wanted = rng.standard_normal((n_rows, 8)).astype(np.float32)
+    wanted[7] = 0
+    seen = csr_array(random_array((n_rows, n_items), density=0.001, rng=rng, dtype=np.float32))
+
+    top = ByLength(vectors).nearest_of_many(wanted, 30, seen)
+
+    products = wanted @ vectors.T
+    products[:, ::50] = -np.inf
+    products[seen.nonzero()] = -np.inf
+    products[7] = -np.inf
+    expected = top_n(products, 30)
+    np.testing.assert_allclose(top.scores, expected.scores, rtol=1e-4, atol=1e-5)
+    assert (top.items == expected.items).mean() > 0.999  # 32-bit sums may round the other way
+    assert (top.items[7] == -1).all()
+
+
+def test_a_list_longer_than_the_catalogue_is_padded():
+    vectors = np.array([[1, 0], [2, 0], [0, 0], [2, 0]], dtype=np.float32)
+    wanted = np.array([[1, 5], [-1, 0]], dtype=np.float32)
+
+    top = ByLength(vectors).nearest_of_many(wanted, 5)
+
+    assert top.items.tolist() == [[1, 3, 0, -1, -1], [0, 1, 3, -1, -1]]
+    assert np.isnan(top.scores[:, 3:]).all()
 
 
 def test_what_is_out_is_passed_over(rng):

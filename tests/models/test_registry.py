@@ -14,7 +14,7 @@ def test_a_name_leads_to_a_model_and_back(name):
 def test_the_models_of_the_shop_are_known():
     expected = (
         "blend content cooccurrence graphfilter ials itemknn popularity rp3beta sasrec sessionknn"
-        " svd trending twotower"
+        " sparkals svd trending twotower"
     )
 
     assert sorted(MODELS) == expected.split()

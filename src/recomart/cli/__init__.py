@@ -14,6 +14,7 @@ import click
 
 from recomart import __version__
 from recomart.cli.ask import bundle, recommend, session, similar
+from recomart.cli.batch import batch
 from recomart.cli.completion import NAME, completion
 from recomart.cli.context import Context
 from recomart.cli.dashboard import dashboard
@@ -70,6 +71,7 @@ COMMANDS = (
     *(run, *STAGE_COMMANDS),
     *(retrain, monitor, schedule),
     *(recommend, similar, session, bundle),
+    batch,
     *(tune, models),
     experiment,
     *(serve, keys),

@@ -45,7 +45,7 @@ class SparkEngine:
     rows_at_once: int | None = None
 
     def __init__(self, settings: EngineSettings, exchange: Path | None = None) -> None:
-        self.session, self._is_ours = _session(settings)
+        self.session, self._is_ours = open_session(settings)
         self.con = ibis.pyspark.connect(self.session)
         self._exchange = Path(tempfile.mkdtemp(prefix="recomart-spark-", dir=_made(exchange)))
         self._kept: dict[str, DataFrame] = {}
@@ -110,7 +110,11 @@ class SparkEngine:
         shutil.rmtree(self._exchange, ignore_errors=True)
 
 
-def _session(settings: EngineSettings) -> tuple[SparkSession, bool]:
+def open_session(settings: EngineSettings) -> tuple[SparkSession, bool]:
+    """Return the session that is there, or begin one; and whether it was begun here.
+
+    Raises MissingExtraError, StoreUnavailableError.
+    """
     try:
         from pyspark.sql import SparkSession
     except ModuleNotFoundError as error:

@@ -14,8 +14,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recomart.models.base import TopN
+from recomart.models.parallel import spread
+from recomart.models.selection import top_n
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from scipy.sparse import csr_array
 
 FIRST, MORE = 4_096, 2_048
 """Vectors looked at before the first look at the bound, and before each one after."""
@@ -23,6 +28,8 @@ SLACK = np.float32(1 + 1e-5)
 """For the rounding of a product of 32-bit numbers."""
 HEAD = 8
 """One in so many, the longest, lie together in memory."""
+ROWS, AT_MOST = 512, 16_384
+"""Rows that are searched together, and vectors looked at together for them."""
 
 
 class ByLength:
@@ -82,6 +89,68 @@ class ByLength:
             if start < len(self._order) and self._lengths[start] * length < worst:
                 break
         return items, scores
+
+    def nearest_of_many(
+        self, wanted: NDArray[np.float32], n: int, seen: csr_array | None = None
+    ) -> TopN:
+        """Rank the `n` items of largest inner product with each of many vectors.
+
+        The rows of a block leave the search one by one, as soon as what is found for them cannot
+        be reached. A vector of no length has no opinion: its row is empty.
+
+        wanted  float32, shape (n_rows, size)
+        seen    items that are passed over, shape (n_rows, n_items)
+        """
+        top = TopN.empty(len(wanted), n)
+
+        def fill(start: int) -> None:
+            """Fill in the lists of a block of rows."""
+            rows = slice(start, start + ROWS)
+            found = self._search(wanted[rows], n, None if seen is None else seen[rows])
+            has_one = np.isfinite(found.scores)
+            top.items[rows][has_one] = found.items[has_one]
+            top.scores[rows][has_one] = found.scores[has_one]
+
+        spread(fill, range(0, len(wanted), ROWS))
+        return top
+
+    def _search(self, wanted: NDArray[np.float32], n: int, seen: csr_array | None) -> TopN:
+        """Rank for a block of rows; as `nearest_of_many`, but -inf where padded."""
+        best = TopN.empty(len(wanted), n)
+        best.scores[:] = -np.inf
+        lengths = np.linalg.norm(wanted, axis=1) * SLACK
+        left = np.flatnonzero(lengths)
+        start, stop = 0, FIRST
+        while start < len(self._order) and len(left):
+            part = wanted[left] @ self._part(start, stop).T
+            if seen is not None:
+                self._pass_over(part, seen[left], start)
+            found = top_n(part, n)
+            items = np.where(found.items < 0, -1, self._order[start:stop][found.items])
+            scores = np.where(found.items < 0, -np.inf, found.scores).astype(np.float32)
+            items = np.concatenate([best.items[left], items], axis=1)
+            scores = np.concatenate([best.scores[left], scores], axis=1)
+            order = np.lexsort((items, -scores), axis=1)[:, :n]
+            best.items[left] = np.take_along_axis(items, order, axis=1)
+            best.scores[left] = np.take_along_axis(scores, order, axis=1)
+            start, stop = stop, stop + min(stop, AT_MOST)
+            if start < len(self._order):
+                left = left[self._lengths[start] * lengths[left] >= best.scores[left, -1]]
+        return best
+
+    def _pass_over(self, part: NDArray[np.float32], seen: csr_array, start: int) -> None:
+        """Take what was seen out of the scores of the vectors from `start` on."""
+        rows = np.repeat(np.arange(seen.shape[0]), np.diff(seen.indptr))
+        places = self._places[seen.indices] - start
+        is_here = (places >= 0) & (places < part.shape[1])
+        part[rows[is_here], places[is_here]] = -np.inf
+
+    @cached_property
+    def _places(self) -> NDArray[np.int32]:
+        """The place of each item in the order; one beyond all for a vector of no length."""
+        places = np.full(len(self.vectors), len(self.vectors), dtype=np.int32)
+        places[self._order] = np.arange(len(self._order), dtype=np.int32)
+        return places
 
     def _part(self, start: int, stop: int) -> NDArray[np.float32]:
         """Return vectors by their place in the order."""

@@ -18,6 +18,7 @@ from recomart.models.kinds import ModelKind
 from recomart.models.popularity import Popularity, PopularityConfig
 from recomart.models.rp3beta import RP3Beta, RP3BetaConfig
 from recomart.models.sessionknn import SessionKNN, SessionKNNConfig
+from recomart.models.sparkals import SparkALS, SparkALSConfig
 from recomart.models.svd import SVDRecommender
 from recomart.models.trending import Trending, TrendingConfig
 
@@ -30,6 +31,7 @@ RETRIEVERS: dict[str, ModelKind] = {
     "rp3beta": ModelKind(RP3Beta, RP3BetaConfig),
     "sessionknn": ModelKind(SessionKNN, SessionKNNConfig),
     "ials": ModelKind(IALS, IALSConfig),
+    "sparkals": ModelKind(SparkALS, SparkALSConfig),
     "svd": ModelKind(SVDRecommender, PositivesConfig),
     "graphfilter": ModelKind(GraphFilter, GraphFilterConfig),
     "twotower": ModelKind(TwoTower, TwoTowerConfig),

@@ -11,7 +11,7 @@ import numpy as np
 
 from recomart.features.online import OnlineFeatures, open_online
 from recomart.lake import open_lake
-from recomart.models.artefact import load
+from recomart.models.artefact import ARRAYS, DESCRIPTION, load
 from recomart.models.selection import Ranking
 from recomart.models.visitor import recommend_to
 from recomart.ranking.aliases import champion_of
@@ -188,17 +188,26 @@ class Champion:
 
         Raises StoreUnavailableError where features are asked for and cannot be had.
         """
-        seen = history.visitor.items if exclude_seen else NOTHING
-        most = rules.wanted(n)
         paths = self.paths(history)
-        found = self._ordered(
-            user_id, history, paths, most, exclude_seen=exclude_seen, with_features=with_features
+        found = self._first_of(
+            user_id,
+            history,
+            paths,
+            n,
+            rules,
+            exclude_seen=exclude_seen,
+            with_features=with_features,
         )
-        with self.stage("rules"):
-            found = rules.first(found, lambda: self._fillers(seen, rules.allowed), n)
         with self.stage("reasons"):
             why = reasons(self.models.values(), self.shop, history, paths, found)
         return self._lines(found, why, self._sure(history, found))
+
+    def ranked(self, user_id: str, history: History, n: int, *, exclude_seen: bool) -> Ordered:
+        """Rank `n` items as `answer` does without rules, and tell no more than items and scores."""
+        paths = self.paths(history)
+        return self._first_of(
+            user_id, history, paths, n, ANYTHING, exclude_seen=exclude_seen, with_features=True
+        )
 
     def bundle(
         self, item_ids: Sequence[str], n: int, rules: Rules = ANYTHING
@@ -271,6 +280,26 @@ class Champion:
         found = (self.shop.index_of(item_id) for item_id in item_ids)
         return [index for index in found if index >= 0]
 
+    def _first_of(
+        self,
+        user_id: str,
+        history: History,
+        paths: Paths,
+        n: int,
+        rules: Rules,
+        *,
+        exclude_seen: bool,
+        with_features: bool,
+    ) -> Ordered:
+        """Return the first `n` items by the rules, filled with what is popular."""
+        seen = history.visitor.items if exclude_seen else NOTHING
+        most = rules.wanted(n)
+        found = self._ordered(
+            user_id, history, paths, most, exclude_seen=exclude_seen, with_features=with_features
+        )
+        with self.stage("rules"):
+            return rules.first(found, lambda: self._fillers(seen, rules.allowed), n)
+
     def _ordered(
         self,
         user_id: str,
@@ -304,17 +333,11 @@ class Champion:
         self, without: NDArray[np.integer], allowed: NDArray[np.bool_] | None
     ) -> NDArray[np.int32]:
         """Return what may fill a list: what is popular now, then the rest of the catalogue."""
-        order: NDArray[np.int32] = self._popular_first
+        order = self.shop.popular_first
         may = np.ones(len(order), dtype=bool) if allowed is None else allowed.copy()
         may[without] = False
         kept: NDArray[np.int32] = order[may[order]]
         return kept
-
-    @cached_property
-    def _popular_first(self) -> NDArray[np.int32]:
-        rest = np.ones(len(self.shop.items), dtype=bool)
-        rest[self.shop.popular] = False
-        return np.concatenate([self.shop.popular, np.flatnonzero(rest)]).astype(np.int32)
 
     def _filled(self, found: Ordered, n: int, without: list[int], rules: Rules) -> Ordered:
         """Take the first `n`, filled up with what is popular, but not these."""
@@ -350,6 +373,12 @@ def typical_users(champion: Champion, n: int) -> Sequence[str]:
     rows = rows[lengths[rows] > 0]
     places = np.linspace(0, len(rows) - 1, num=min(n, len(rows)) + 2, dtype=int)[1:-1]
     return [champion.shop.users[int(rows[place])].as_py() for place in places]
+
+
+def read_published(lake: Lake, manifest: Manifest, name: str) -> Recommender:
+    """Load one model of a published one, every byte checked, and nothing else."""
+    files = (f"{name}.{file}" for file in (DESCRIPTION, ARRAYS))
+    return _model({file: lake.read_file(manifest, file) for file in files}, name)
 
 
 def _names(manifest: Manifest) -> list[str]:

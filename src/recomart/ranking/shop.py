@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from recomart.models.sequences import Sequences
 from recomart.models.sparse import narrow
 from recomart.models.visitor import Visitor
 from recomart.vocabulary import ADD_TO_CART, CLICK, EVENT_TYPES, PURCHASE, VIEW
@@ -143,6 +144,22 @@ class Shop:
                 np.concatenate([types, np.array(kinds, dtype=np.int8)]),
             )
         return History(row, Visitor(items, weights, latest, latest_us, len(self.items)), types)
+
+    def sequences(self, rows: slice) -> Sequences:
+        """Return what some users did, in the order of time; as `of_row` does for one."""
+        starts = self.history.indptr[rows.start : rows.stop + 1].astype(np.int64)
+        span = slice(int(starts[0]), int(starts[-1]))
+        of = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+        order = np.lexsort((self.last_us[span], of))
+        items, last_us = self.history.indices[span][order], self.last_us[span][order]
+        return Sequences(items, last_us, starts - starts[0], len(self.items))
+
+    @cached_property
+    def popular_first(self) -> NDArray[np.int32]:
+        """All items: what is popular now, then the rest of the catalogue; what fills lists."""
+        rest = np.ones(len(self.items), dtype=bool)
+        rest[self.popular] = False
+        return np.concatenate([self.popular, np.flatnonzero(rest)]).astype(np.int32)
 
     def of_items(self, items: list[int]) -> History:
         """Return what a session did that viewed these items, the latest last."""

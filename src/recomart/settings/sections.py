@@ -179,6 +179,20 @@ class EvaluationSettings(Section):
     seed: int = Field(7, description="of every random choice in training and evaluation")
 
 
+class BatchSettings(Section):
+    """Lists for every user, written as a data set by `recomart batch`."""
+
+    n_items: int = Field(20, ge=1, le=1_000, description="length of a list")
+    model: str = Field(
+        "auto",
+        description="the published model that makes the lists; auto: the champion, and where that "
+        "is the cascade, the best of its retrievers",
+    )
+    users_per_partition: int = Field(
+        50_000, ge=1, description="users of one file; what is finished outlives a killed run"
+    )
+
+
 class TrackingSettings(Section):
     """Where MLflow hears of runs. Without MLflow, runs wait in the lake until it is there."""
 
@@ -382,6 +396,7 @@ class Settings(Section):
     models: ModelSettings = ModelSettings()
     ranking: RankingSettings = RankingSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+    batch: BatchSettings = BatchSettings()
     tracking: TrackingSettings = TrackingSettings()
     versioning: VersioningSettings = VersioningSettings()
     lineage: LineageSettings = LineageSettings()
