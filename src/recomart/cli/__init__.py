@@ -20,6 +20,7 @@ from recomart.cli.features import features
 from recomart.cli.lineage import lineage
 from recomart.cli.look import doctor, report, status
 from recomart.cli.models import models
+from recomart.cli.privacy import erase, export
 from recomart.cli.quarantine import quarantine
 from recomart.cli.retraining import retrain
 from recomart.cli.runs import reproduce, runs
@@ -73,6 +74,7 @@ COMMANDS = (
     lineage,
     data,
     quarantine,
+    *(erase, export),
     config,
 )
 for command in COMMANDS:

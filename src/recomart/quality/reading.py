@@ -187,7 +187,7 @@ def _records(file: RawFile, source: Source) -> Iterator[Record]:
         yield from _objects(file, source)
         return
     with open_unpacked(file.path, file.compression) as stream:
-        n_columns, has_header = len(file.header or ()), _is_header(file.header, source)
+        n_columns, has_header = len(file.header or ()), is_header(file.header, source)
         for record in read_records(stream, source.dialect, n_columns, has_header=has_header):
             if file.header is None and record.rule in {"", "FILE-RAGGED"}:
                 yield record._replace(values=(), rule="FILE-COLUMNS")
@@ -195,7 +195,7 @@ def _records(file: RawFile, source: Source) -> Iterator[Record]:
                 yield record
 
 
-def _is_header(names: Sequence[str] | None, source: FileSource) -> bool:
+def is_header(names: Sequence[str] | None, source: FileSource) -> bool:
     """Tell whether a first line names columns, any that is of use: otherwise it is a row, too."""
     return any(column.source for column in plan(source, names or ()).values())
 

@@ -14,7 +14,7 @@ from recomart.errors import NotFoundError, RecomartError
 from recomart.log import StageLog
 from recomart.serving.forgotten import Forgotten
 from recomart.serving.records import record
-from recomart.serving.shared import SharedFile, Stored
+from recomart.events.shared import SharedFile, Stored
 from recomart.serving.watcher import Watcher
 
 if TYPE_CHECKING:
