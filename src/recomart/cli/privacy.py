@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 @click.option("--receipts", is_flag=True, help="Show what was done; with --user, about them.")
 @click.option("--by", default="", metavar="NAME", help="Who asks for it, for the receipt.")
 @click.pass_obj
-def erase(
-    context: Context, user_id: str | None, pending: bool, receipts: bool, by: str
-) -> None:
+def erase(context: Context, user_id: str | None, pending: bool, receipts: bool, by: str) -> None:
     """Erase a user from the lake (all versions), the stores, the models, the logs and reports.
 
     \b
@@ -66,6 +64,8 @@ def export(context: Context, user_id: str, target: Any) -> None:  # noqa: ANN401
 def _tell(context: Context, receipt: Receipt) -> None:
     told = receipt.model_dump()
     if not context.as_json:
-        told["touched"] = f"{len(receipt.touched)} places, {sum(f.rows for f in receipt.touched)} rows"
+        told["touched"] = (
+            f"{len(receipt.touched)} places, {sum(f.rows for f in receipt.touched)} rows"
+        )
         told |= {name: "; ".join(told[name]) or None for name in ("remains", "not_reached")}
     context.answer_one(told)

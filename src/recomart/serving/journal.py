@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from pydantic_core import from_json, to_json
 
 from recomart.errors import NotFoundError, RecomartError
+from recomart.events.shared import SharedFile, Stored
 from recomart.log import StageLog
 from recomart.serving.forgotten import Forgotten
 from recomart.serving.records import record
-from recomart.events.shared import SharedFile, Stored
 from recomart.serving.watcher import Watcher
 
 if TYPE_CHECKING:

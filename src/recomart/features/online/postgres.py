@@ -91,8 +91,7 @@ class PostgresStore:
             if held is None:
                 return []
             query = (
-                f"SELECT key, value FROM {SCHEMA}.{held} "
-                "WHERE key = %s OR (key >= %s AND key < %s)"
+                f"SELECT key, value FROM {SCHEMA}.{held} WHERE key = %s OR (key >= %s AND key < %s)"
             )
             bounds = (begin, begin + PART, begin + BEHIND)
             return con.execute(query, bounds, binary=True).fetchall()

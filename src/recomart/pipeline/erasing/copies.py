@@ -8,6 +8,7 @@ import os
 from typing import TYPE_CHECKING
 
 from recomart.lake import Found, Lake, LocalObjects, replace_file
+from recomart.pipeline.erasing.kinds import Somebody
 from recomart.pipeline.erasing.lake import LakePlace
 from recomart.pipeline.erasing.raw import rows_in, write_without
 from recomart.pipeline.erasing.reports import NAMES, scrub
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from recomart.pipeline.erasing.kinds import Somebody
     from recomart.settings import Loaded
 
 PACKAGE = "package.json"
@@ -60,18 +60,14 @@ class ReportsPlace:
 class PackedPlace:
     """Published models that MLflow keeps in the shop's folder: each a small lake of its own."""
 
-    def __init__(self, folders: list[Path], loaded: Loaded, user_id: str) -> None:
+    def __init__(self, folders: list[Path], who: Somebody, root: Path) -> None:
         self.name = "MLflow"
         self.packages = sorted(p for folder in folders for p in folder.rglob(PACKAGE))
-        self.lakes = [
-            LakePlace(
-                Lake(LocalObjects(package.parent)),
-                loaded.settings,
-                user_id,
-                f"MLflow {_within(package.parent, loaded.folder)}",
-            )
-            for package in self.packages
-        ]
+        self.lakes = []
+        for package in self.packages:
+            lake = Lake(LocalObjects(package.parent))
+            packed = Somebody(lake, who.settings, who.user_id, home=who)
+            self.lakes.append(LakePlace(packed, f"MLflow {_within(package.parent, root)}"))
 
     def find(self) -> list[Found]:
         """Tell which of them hold somebody."""
@@ -153,9 +149,11 @@ def out_of_reach(loaded: Loaded) -> list[str]:
             f"{shown(paths.lake)}: earlier versions of objects, where the bucket keeps them; "
             "copies in caches of other machines"
         )
-    for place in (paths.warehouse, paths.online):
-        if scheme_of(place):
-            found.append(f"{shown(place)}: logs, replicas and backups of the server")
+    found += [
+        f"{shown(place)}: logs, replicas and backups of the server"
+        for place in (paths.warehouse, paths.online)
+        if scheme_of(place)
+    ]
     for name, source in loaded.settings.sources.items():
         if source.kind == "rest" and source.holds == "events":
             found.append(f"{name}: what lies behind its address")

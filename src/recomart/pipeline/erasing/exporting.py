@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     Known = Iterator[tuple[str, dict[str, Any]]]
 
 COVERED = [
-    "the current version of every data set of the lake with a column of users; raw rows as they "
-    "came; the quarantine",
+    "the current version of every data set of the lake with a column of users",
+    "raw rows as they came, in the quarantine, too",
     "the history that the champion starts from",
     "the event log, the kept answers, the online store, the warehouse",
 ]

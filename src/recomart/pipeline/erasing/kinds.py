@@ -24,6 +24,7 @@ from recomart.vocabulary import DAY_US
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
     from pydantic import JsonValue
 
     from recomart.lake import Draft, Lake, Manifest
@@ -34,10 +35,16 @@ if TYPE_CHECKING:
 
 
 class Somebody:
-    """Who is to be erased from a lake, and what is known of them there."""
+    """Who is to be erased from a lake, and what is known of them there.
 
-    def __init__(self, lake: Lake, settings: Settings, user_id: str) -> None:
+    home  the lake that tells what they did, where this one was packed from it
+    """
+
+    def __init__(
+        self, lake: Lake, settings: Settings, user_id: str, home: Somebody | None = None
+    ) -> None:
         self.lake = lake
+        self.home = home
         self.settings = settings
         self.user_id = user_id
         self.counted: dict[tuple[str, str], int] = {}
@@ -56,6 +63,8 @@ class Somebody:
     @cached_property
     def events(self) -> list[dict[str, Any]]:
         """What they did, as it was prepared, in any version."""
+        if self.home:
+            return self.home.events
         mask = tables.of_user(self.user_id)
         files = {f.key: f for m in self.lake.history("events") for f in m.files}
         found = [row for f in files.values() for row in tables.rows(self.path(f), mask)]
@@ -178,9 +187,7 @@ class Lists(Tables):
         if file.partition != "ranks":
             return super().mask(manifest, file)
         calibrate = self.who.path(manifest.by_partition()["calibrate"])
-        theirs = pq.read_table(
-            calibrate, columns=["row"], filters=[(USER, "==", self.who.user_id)]
-        )
+        theirs = pq.read_table(calibrate, columns=["row"], filters=[(USER, "==", self.who.user_id)])
         return tables.of_lists(set(theirs["row"].to_pylist()))
 
 
@@ -314,7 +321,7 @@ class Models(Kind):
 
     def rows(self, manifest: Manifest) -> Rows:
         """See `Kind`."""
-        return {name: 1 for name in self._changed(manifest)}
+        return dict.fromkeys(self._changed(manifest), 1)
 
     def count(self, manifest: Manifest, file: FileEntry) -> int:
         """See `Kind`."""

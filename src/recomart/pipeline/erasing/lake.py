@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from recomart.lake import Draft, Found, everything, relink, restate, sweep
-from recomart.pipeline.erasing.kinds import Somebody, kind_of
+from recomart.pipeline.erasing.kinds import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from recomart.lake import Lake, Manifest
-    from recomart.settings import Settings
+    from recomart.lake import Manifest
+    from recomart.pipeline.erasing.kinds import Somebody
 
 COUNTS = {
     "raw_": ("in",),
@@ -24,6 +24,7 @@ COUNTS = {
     "events": ("in", "events"),
 }
 """Counts of a version that fall with its rows, by how its name begins."""
+LAKE = "lake"
 LAST = ("events",)
 """What tells which sessions of a model were theirs goes when these have forgotten them."""
 
@@ -31,10 +32,10 @@ LAST = ("events",)
 class LakePlace:
     """A lake, or a part of one that was packed for others."""
 
-    def __init__(self, lake: Lake, settings: Settings, user_id: str, name: str = "lake") -> None:
+    def __init__(self, who: Somebody, name: str = LAKE) -> None:
         self.name = name
-        self.lake = lake
-        self.who = Somebody(lake, settings, user_id)
+        self.lake = who.lake
+        self.who = who
 
     def find(self) -> list[Found]:
         """Tell which versions hold them, and in how many rows."""
@@ -67,11 +68,6 @@ class LakePlace:
         relink(self.lake)
         sweep(self.lake)
 
-    def became(self, found: Found) -> str:
-        """Return the version that took the place of one."""
-        dataset = found.what.partition("#")[0]
-        return self.lake.version(dataset, found.version).version
-
     def _in_order(self) -> Iterator[Manifest]:
         """Yield all versions; models before what they learned from."""
         manifests = list(everything(self.lake))
@@ -80,8 +76,7 @@ class LakePlace:
 
 
 def _lowered(manifest: Manifest, n_gone: int) -> dict[str, int]:
-    falling = [name for start, names in COUNTS.items() if manifest.name.startswith(start)
-               for name in names]
-    return {
-        name: n - n_gone if name in falling else n for name, n in manifest.counts.items()
-    }
+    falling = [
+        name for start, names in COUNTS.items() if manifest.name.startswith(start) for name in names
+    ]
+    return {name: n - n_gone if name in falling else n for name, n in manifest.counts.items()}

@@ -56,9 +56,7 @@ def did(
     told = [
         (row["occurred_us"], row["event_id"], known[row["item_id"]], row["strength"])
         for row in rows
-        if since_us <= row["occurred_us"] < now_us
-        and row["strength"]
-        and row["item_id"] in known
+        if since_us <= row["occurred_us"] < now_us and row["strength"] and row["item_id"] in known
     ]
     told.sort()
     items = np.array([item for _, _, item, _ in told], dtype=np.int32)

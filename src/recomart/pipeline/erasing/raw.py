@@ -12,13 +12,14 @@ import pyarrow as pa
 
 from recomart.errors import IntegrityError
 from recomart.lake.packed import UNPACK_ERRORS, open_unpacked
-from recomart.pipeline.erasing.whose import Whose
 from recomart.quality.exact import read_objects
 from recomart.settings import RestSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from recomart.pipeline.erasing.whose import Whose
 
 BLOCK = 1 << 20
 
@@ -43,7 +44,9 @@ def raw_rows(path: Path, compression: str, whose: Whose) -> list[str]:
     encoding = whose.source.dialect.encoding
     with open_unpacked(path, compression) as stream:
         lines = enumerate(_lines(stream, compression), start=1)
-        held = {number: line.decode(encoding, "replace") for number, line in lines if number in wanted}
+        held = {
+            number: line.decode(encoding, "replace") for number, line in lines if number in wanted
+        }
     return ["".join(held[number] for number in span).rstrip("\r\n") for span in spans]
 
 

@@ -186,5 +186,3 @@ class AnswersPlace:
             with closing(SharedFile(self.path, self.most)) as file:
                 for who in self.names:
                     yield from (("answers", from_json(body)) for body in file.of(who))
-
-

@@ -6,18 +6,28 @@ of its values is their id: rather one line too many goes, which nobody could use
 
 from __future__ import annotations
 
+import io
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, cast
 
 from recomart.lake.packed import open_unpacked
-from recomart.quality.exact import Lines, Record, read_header, read_objects, record_at
+from recomart.quality.exact import (
+    Lines,
+    Record,
+    StrayQuote,
+    read_header,
+    read_objects,
+    record_at,
+    split,
+)
 from recomart.quality.mapping import plan
 from recomart.quality.reading import encoding_of, is_header
 from recomart.settings import FileSource, RestSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from recomart.settings import Column, Source
@@ -54,7 +64,7 @@ class Whose:
             return any(map(self.is_object, read_objects(f"[{raw}]".encode(), None) or []))
         dialect = self.source.dialect
         line = f"{raw}\n".encode(dialect.encoding, "replace")
-        lines = Lines(_Nothing())
+        lines = Lines(io.BytesIO())
         return self._is_theirs(record_at(line, lines, dialect, len(header or ())), header)
 
     def is_object(self, row: dict[str, str | None]) -> bool:
@@ -68,9 +78,8 @@ class Whose:
         with open_unpacked(path, compression) as stream:
             return [span for span, record in self._spans(stream, header) if record]
 
-    def _spans(self, stream: Any, header: Header) -> Iterator[tuple[range, bool]]:  # noqa: ANN401
-        assert isinstance(self.source, FileSource)  # noqa: S101 -- JSON has no lines
-        dialect, lines = self.source.dialect, Lines(stream)
+    def _spans(self, stream: IO[bytes], header: Header) -> Iterator[tuple[range, bool]]:
+        dialect, lines = cast("FileSource", self.source).dialect, Lines(stream)
         quote = dialect.quote.encode(dialect.encoding)
         if is_header(header, self.source):
             lines.take()
@@ -85,25 +94,21 @@ class Whose:
     def _is_theirs(self, record: Record, header: Header) -> bool:
         column = plan(self.source, header or ()).get(USER)
         if record.rule or column is None or not is_header(header, self.source):
-            return self._is_among(record.raw.split(self.source.dialect.delimiter))  # type: ignore[union-attr]
+            return self._is_among(record.raw)
         values = dict(zip(header or (), record.values, strict=True))
         return self._is_id(values.get(column.source or ""), column)
 
-    def _is_among(self, values: Sequence[str]) -> bool:
-        quote = self.source.dialect.quote  # type: ignore[union-attr]
-        told = self.source.columns.get(USER)
-        bare = [value.strip(f" ␀\0\r\n{quote}") for value in values]
-        return any(value == self.user_id or _text(value, told) == self.user_id for value in bare)
+    def _is_among(self, raw: str) -> bool:
+        """Tell whether any value of a line that is no row is theirs, however it is parted."""
+        dialect, told = cast("FileSource", self.source).dialect, self.source.columns.get(USER)
+        ends = f" ␀\0\r\n{dialect.quote}"
+        values = [value.strip(ends) for value in raw.split(dialect.delimiter)]
+        with suppress(StrayQuote):
+            values += split(raw, dialect.delimiter, dialect.quote) or []
+        return any(value == self.user_id or _text(value, told) == self.user_id for value in values)
 
     def _is_id(self, value: str | None, column: Column) -> bool:
         return _text(value, column) == self.user_id
-
-
-class _Nothing:
-    """A stream at its end."""
-
-    def readline(self, limit: int) -> bytes:  # noqa: ARG002 -- as of a file
-        return b""
 
 
 def _text(value: str | None, column: Column | None) -> str | None:

@@ -21,7 +21,8 @@ from recomart.pipeline.erasing.copies import (
     mlflow_folders,
     out_of_reach,
 )
-from recomart.pipeline.erasing.lake import LakePlace
+from recomart.pipeline.erasing.kinds import Somebody
+from recomart.pipeline.erasing.lake import LAKE, LakePlace
 from recomart.pipeline.erasing.snapshots import SnapshotsPlace
 from recomart.pipeline.erasing.stores import (
     AnswersPlace,
@@ -90,9 +91,9 @@ def places_of(loaded: Loaded, lake: Lake, user_id: str) -> list[Place]:
     What tells where else to look comes last: the log of sessions after the answers to them, what
     was done after the models of it, the raw rows after their copies.
     """
-    lake_place = LakePlace(lake, loaded.settings, user_id)
+    who = Somebody(lake, loaded.settings, user_id)
     events = EventLogPlace(loaded, user_id)
-    sessions = events.sessions() | lake_place.who.sessions
+    sessions = events.sessions() | who.sessions
     folders = mlflow_folders(loaded)
     reports = [loaded.path(loaded.settings.paths.reports), *folders]
     return [
@@ -100,11 +101,11 @@ def places_of(loaded: Loaded, lake: Lake, user_id: str) -> list[Place]:
         events,
         OnlinePlace(loaded, user_id),
         WarehousePlace(loaded, user_id),
-        ReportsPlace(reports, lake_place.who, loaded.folder),
-        PackedPlace(folders, loaded, user_id),
+        ReportsPlace(reports, who, loaded.folder),
+        PackedPlace(folders, who, loaded.folder),
         SourcesPlace(loaded, user_id),
-        SnapshotsPlace(loaded, lake_place.who),
-        lake_place,
+        SnapshotsPlace(loaded, who),
+        LakePlace(who),
     ]
 
 
@@ -124,9 +125,7 @@ def _erase_all(order: Order, book: Erasures, places: list[Place]) -> None:
     )
 
 
-def _receipt(
-    loaded: Loaded, order: Order, book: Erasures, lake: Lake, seconds: float
-) -> Receipt:
+def _receipt(loaded: Loaded, order: Order, book: Erasures, lake: Lake, seconds: float) -> Receipt:
     sources = SourcesPlace(loaded, order.user_id)
     touched = [_became(one, lake) for one in order.found or ()]
     learned = [m for name in LEARNED if (m := lake.find(name)) is not None]
@@ -150,7 +149,7 @@ def _receipt(
 
 
 def _became(found: Found, lake: Lake) -> Found:
-    if found.place != "lake":
+    if found.place != LAKE:
         return found
     dataset = found.what.partition("#")[0]
     after = lake.version(dataset, found.version).version
