@@ -22,6 +22,7 @@ BENCHMARKS = (
     ("benchmarks.online",),
     ("benchmarks.events",),
     ("benchmarks.overhead",),
+    ("benchmarks.erase",),
     ("benchmarks.serving",),
     ("benchmarks.features_scale", "--events", "100", "--spark", "20"),
 )

@@ -166,6 +166,8 @@ class Erasures:
     def _salt(self) -> bytes:
         path = self.folder / SALT
         if not path.exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.chmod(0o700)  # orders hold ids
             self._files.put_if_absent(SALT, secrets.token_hex(32).encode())
             path.chmod(0o600)
         return path.read_bytes()

@@ -195,7 +195,7 @@ class SessionKNN(SparseScorer[Sequences], SequenceScorer):
 
     def _find(self, theirs: SessionKNN, place: int, gone: NDArray[np.bool_]) -> list[int]:
         """Return where a session of another stands here, at most one place."""
-        ended = np.isclose(self.session_weights_, theirs.session_weights_[place], rtol=1e-6, atol=0)
+        ended = np.isclose(self.session_weights_, theirs.session_weights_[place], rtol=3e-7, atol=0)
         first, stop = theirs.session_starts_[place : place + 2]
         wanted = theirs.session_items_[first:stop], theirs.session_positions_[first:stop]
         for at in np.flatnonzero(ended & ~gone):

@@ -49,6 +49,13 @@ class Somebody:
         self.user_id = user_id
         self.counted: dict[tuple[str, str], int] = {}
         """Rows by kind and hash of a file: bytes are counted once, whatever names them."""
+        self.latest: tuple[tuple[str, str], dict[str, bytes]] = ("", ""), {}
+        """The model that was looked at last, and its files that change: they may be large."""
+
+    def look_again(self) -> None:
+        """Forget what was known of them: it was changed. Else like sessions of others would go."""
+        self.__dict__.pop("events", None)
+        self.latest = ("", ""), {}
 
     def whose(self, source: str) -> Whose | None:
         """Return what tells their rows of a source; None for one that knows no users."""
@@ -163,7 +170,9 @@ class Tables(Kind):
         """Return the details of the file that takes the place of one."""
         gone = file.rows - entry.rows
         known = cast("dict[str, Any]", file.details)
-        lowered = {name: known[name] - gone for name in ("rows_in", "valid") if name in known}
+        lowered: dict[str, Any] = {
+            name: known[name] - gone for name in ("rows_in", "valid") if name in known
+        }
         if "days" in known:
             days = pq.read_table(self.who.path(entry), columns=["occurred_us"])["occurred_us"]
             lowered["days"] = dict(Counter(str(d) for d in pc.divide(days, DAY_US).to_pylist()))
@@ -333,6 +342,12 @@ class Models(Kind):
 
     def _changed(self, manifest: Manifest) -> dict[str, bytes]:
         """Return the files of models that keep sessions of theirs, without these."""
+        at = manifest.name, manifest.version
+        if self.who.latest[0] != at:
+            self.who.latest = at, self._without_sessions(manifest)
+        return self.who.latest[1]
+
+    def _without_sessions(self, manifest: Manifest) -> dict[str, bytes]:
         files = manifest.by_partition()
         found: dict[str, bytes] = {}
         for name in files if self.who.events else ():

@@ -67,6 +67,7 @@ class LakePlace:
             restate(self.lake, manifest, draft.files, counts, kind.details(manifest))
         relink(self.lake)
         sweep(self.lake)
+        self.who.look_again()
 
     def _in_order(self) -> Iterator[Manifest]:
         """Yield all versions; models before what they learned from."""

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from recomart.models.base import Recommender
 
 USERS, HISTORY = "users", "history.npz"
 
@@ -81,7 +80,7 @@ def model_without(files: Mapping[str, bytes], theirs: Interactions) -> dict[str,
     return save(model) if _forget(model, theirs) else {}
 
 
-def _forget(model: Recommender, theirs: Interactions) -> int:
+def _forget(model: object, theirs: Interactions) -> int:
     """Let a model, or the members of a blend, forget; return how many sessions."""
     if isinstance(model, Blend):
         return sum(_forget(member, theirs) for member in model.models_)

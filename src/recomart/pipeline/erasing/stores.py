@@ -13,6 +13,7 @@ from recomart.features.online.codec import RowCodec, key_of
 from recomart.features.warehouse import open_warehouse
 from recomart.lake import Found
 from recomart.pipeline.erasing.whose import USER
+from recomart.pipeline.stages import expand
 from recomart.settings import EventLogSource
 from recomart.settings.places import scheme_of, shown
 
@@ -83,11 +84,15 @@ class OnlinePlace:
 
     def erase(self) -> None:
         """Delete their rows, and what is half-made."""
+        if not self._is_there:
+            return
         for store, state, keys in self._held():
             if keys:
                 left = state.model_copy(update={"rows": state.rows - len(keys)})
                 store.patch(left, [], keys)
-            store.progress(state.view, "")  # forgets what a killed run left
+        with closing(open_online(self.place, self.loaded.folder)) as store:
+            for view in expand(("*view",), self.loaded.settings):
+                store.progress(view, "")  # forgets what a killed run left
             store.tidy()
 
     def known(self) -> Known:

@@ -79,9 +79,10 @@ class Whose:
             return [span for span, record in self._spans(stream, header) if record]
 
     def _spans(self, stream: IO[bytes], header: Header) -> Iterator[tuple[range, bool]]:
-        dialect, lines = cast("FileSource", self.source).dialect, Lines(stream)
+        source = cast("FileSource", self.source)
+        dialect, lines = source.dialect, Lines(stream)
         quote = dialect.quote.encode(dialect.encoding)
-        if is_header(header, self.source):
+        if is_header(header, source):
             lines.take()
         while (line := lines.take()) is not None:
             # a row goes over several lines only if the first has a quote
@@ -93,7 +94,7 @@ class Whose:
 
     def _is_theirs(self, record: Record, header: Header) -> bool:
         column = plan(self.source, header or ()).get(USER)
-        if record.rule or column is None or not is_header(header, self.source):
+        if record.rule or column is None or not is_header(header, cast("FileSource", self.source)):
             return self._is_among(record.raw)
         values = dict(zip(header or (), record.values, strict=True))
         return self._is_id(values.get(column.source or ""), column)
