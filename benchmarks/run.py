@@ -23,6 +23,7 @@ BENCHMARKS = (
     ("benchmarks.events",),
     ("benchmarks.stream",),
     ("benchmarks.overhead",),
+    ("benchmarks.erase",),
     ("benchmarks.serving",),
     ("benchmarks.features_scale", "--events", "100", "--spark", "20"),
 )

@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 import pytest
 
 from recomart.errors import BadInputError
-from recomart.serving.shared import SharedFile, Stored
+from recomart.events.shared import SharedFile, Stored
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from recomart.cli.lineage import lineage
 from recomart.cli.look import doctor, report, status
 from recomart.cli.models import models
 from recomart.cli.monitoring import monitor
+from recomart.cli.privacy import erase, export
 from recomart.cli.quarantine import quarantine
 from recomart.cli.retraining import retrain
 from recomart.cli.runs import reproduce, runs
@@ -82,6 +83,7 @@ COMMANDS = (
     lineage,
     data,
     quarantine,
+    *(erase, export),
     *(config, completion),
 )
 for command in COMMANDS:

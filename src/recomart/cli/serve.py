@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -9,6 +10,7 @@ import click
 if TYPE_CHECKING:
     from recomart.cli.context import Context
     from recomart.serving.security import KeyFile, Scope
+    from recomart.settings import Loaded
 
 
 @click.command()
@@ -28,7 +30,21 @@ def serve(context: Context, host: str | None, port: int | None, workers: int | N
     flags = {"host": host, "port": port, "workers": workers}
     told = [f"serving.{name}={value}" for name, value in flags.items() if value is not None]
     context.flags += tuple(told)
-    run(context.load(), lambda url: click.echo(f"Listening on {url}", err=True))
+    loaded = context.load()
+    _finish_erasing(loaded)
+    run(loaded, lambda url: click.echo(f"Listening on {url}", err=True))
+
+
+def _finish_erasing(loaded: Loaded) -> None:
+    """Go on with erasures that were cut off; where a run goes on, it did so itself."""
+    from recomart.errors import LakeBusyError
+    from recomart.lake import Erasures
+
+    if any(order.starts for order in Erasures.of(loaded).orders()):
+        from recomart.pipeline.erasing import finish
+
+        with suppress(LakeBusyError):
+            finish(loaded, only_begun=True)
 
 
 @click.group()

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from recomart.errors import BadInputError, IntegrityError, StoreUnavailableError
 from recomart.events.record import Event
+from recomart.lake.vacuum import vacuum
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -195,6 +196,11 @@ class EventFile:
             self._con.execute("PRAGMA secure_delete = ON")  # their bytes are written over
         with self._trouble(), self._transaction():
             return self._con.execute("DELETE FROM events WHERE user_id = ?", (user_id,)).rowcount
+
+    def tidy(self) -> None:
+        """Write the file anew, without what was deleted; who writes meanwhile waits."""
+        with self._trouble():
+            vacuum(self.path, self._patience_s)
 
     def state(self) -> int:
         """Return a number that changes when another connection commits; cheap to ask for."""

@@ -8,12 +8,14 @@ A version of a data set is a manifest and the immutable files it names.
 """
 
 from recomart.lake.draft import Draft
+from recomart.lake.erasures import Erasures, Found, Order, Receipt
 from recomart.lake.files import replace_file
 from recomart.lake.lake import BRIEF, Lake, folder_of, sha256_of
 from recomart.lake.lineage import Lineage, Node, Versions, ancestry, descent
 from recomart.lake.manifest import FileEntry, Making, Manifest, Parent, hash_of
 from recomart.lake.objects import LocalObjects, Objects
 from recomart.lake.opening import open_lake
+from recomart.lake.rewriting import everything, relink, restate, sweep
 from recomart.lake.s3 import S3Objects
 from recomart.lake.workbench import Dates, Workbench
 
@@ -21,7 +23,9 @@ __all__ = [
     "BRIEF",
     "Dates",
     "Draft",
+    "Erasures",
     "FileEntry",
+    "Found",
     "Lake",
     "Lineage",
     "LocalObjects",
@@ -29,15 +33,21 @@ __all__ = [
     "Manifest",
     "Node",
     "Objects",
+    "Order",
     "Parent",
+    "Receipt",
     "S3Objects",
     "Versions",
     "Workbench",
     "ancestry",
     "descent",
+    "everything",
     "folder_of",
     "hash_of",
     "open_lake",
+    "relink",
     "replace_file",
+    "restate",
     "sha256_of",
+    "sweep",
 ]

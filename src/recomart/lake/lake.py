@@ -151,9 +151,12 @@ class Lake:
         return self._verify(entry).read_bytes()
 
     def version(self, dataset: str, version: str) -> Manifest:
-        """Return the newest manifest of a version by its hash. Raises DataSetNotFoundError."""
+        """Return the newest manifest of a version by its hash, or of what took its place.
+
+        Raises DataSetNotFoundError.
+        """
         for manifest in self.newest_first(dataset):
-            if manifest.version == version:
+            if manifest.stands_for(version):
                 return manifest
         raise DataSetNotFoundError(f"{dataset} {version[:12]}", self.names())
 
@@ -167,6 +170,12 @@ class Lake:
         if line is not None:
             line.append(key)
             self._manifests[key] = Manifest.model_validate_json(body)
+
+    def restate(self, manifest: Manifest) -> None:
+        """Put a manifest in the place of the one with its number; for erasing, under the lease."""
+        key = manifest_key(manifest)
+        self.objects.replace(key, manifest.model_dump_json(indent=1).encode())
+        self._manifests.pop(key, None)
 
     def _line(self, dataset: str) -> list[str]:
         """Return the keys of the manifests of all versions, oldest first."""

@@ -126,7 +126,7 @@ class Versions:
 
         The same content may have been committed more than once.
         """
-        same = (m for m in self.newest_first(name) if m.version == version)
+        same = (m for m in self.newest_first(name) if m.stands_for(version))
         return next((m for m in same if not until or m.created_at <= until), None)
 
     def parents_of(self, child: Manifest) -> list[Node]:

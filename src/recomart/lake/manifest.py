@@ -58,11 +58,18 @@ class Manifest(Making):
     created_at: str
     parents: tuple[Parent, ...] = ()
     details: dict[str, JsonValue] = Field(default_factory=dict)
+    replaces: tuple[str, ...] = Field(
+        (), description="versions that stood here before somebody was erased, oldest first"
+    )
 
     @property
     def rows(self) -> int:
         """Rows of all files together."""
         return sum(file.rows for file in self.files)
+
+    def stands_for(self, version: str) -> bool:
+        """Tell whether this is a version, or took its place when somebody was erased."""
+        return version == self.version or version in self.replaces
 
     def by_partition(self) -> dict[str, FileEntry]:
         """Return the files by their partition."""

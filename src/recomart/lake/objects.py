@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -24,8 +25,14 @@ class Objects(Protocol):
     def adopt_if_absent(self, key: str, aside: Path) -> bool:
         """Store the file `aside` as `put_if_absent` would, and take it away from its place."""
 
+    def replace(self, key: str, data: bytes) -> None:
+        """Store `data` durably in the place of what stands there. Atomic; for manifests only."""
+
     def aside(self) -> Path:
         """Return a fresh local path to write to, from which `adopt_if_absent` is cheap."""
+
+    def tidy(self) -> None:
+        """Take away what killed runs left where `aside` points to; under the lease."""
 
     def get(self, key: str) -> bytes:
         """Return what was put. Raises KeyError."""
@@ -73,11 +80,26 @@ class LocalObjects:
             _fsync_folder(self.root / folder)
         return True
 
+    def replace(self, key: str, data: bytes) -> None:
+        """Fsync, move into place, fsync the folder; see `Objects`."""
+        aside = self.aside()
+        try:
+            aside.write_bytes(data)
+            _fsync(aside)
+            aside.replace(self.root / key)
+        finally:
+            aside.unlink(missing_ok=True)
+        _fsync_folder((self.root / key).parent)
+
     def aside(self) -> Path:
         """Return a path under a hidden folder of the root; see `Objects`."""
         folder = self.root / ".aside"
         folder.mkdir(parents=True, exist_ok=True)
         return folder / f"{uuid4().hex}.partial"
+
+    def tidy(self) -> None:
+        """See `Objects`; whoever writes here holds the lease."""
+        shutil.rmtree(self.root / ".aside", ignore_errors=True)
 
     def get(self, key: str) -> bytes:
         """See `Objects`."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import filecmp
 import socket
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 ONCE = {"IfNoneMatch": "*"}
 HOME = ".home"
+LEFT_S = 3_600.0
+"""Work space untouched for so long was left by a process that is gone."""
 
 
 class S3Objects:
@@ -69,11 +72,24 @@ class S3Objects:
             aside.unlink(missing_ok=True)
         return stored
 
+    def replace(self, key: str, data: bytes) -> None:
+        """See `Objects`; where the bucket keeps versions, what stood there stays among them."""
+        self._check()
+        self.bucket.put(key, data)
+        (self.cache / _inside(key)).unlink(missing_ok=True)
+
     def aside(self) -> Path:
         """Return a path under a hidden folder of the cache; see `Objects`."""
         folder = self.cache / ".aside"
         folder.mkdir(parents=True, exist_ok=True)
         return folder / f"{uuid4().hex}.partial"
+
+    def tidy(self) -> None:
+        """See `Objects`; what is young may be on its way to a reader."""
+        for path in (self.cache / ".aside").rglob("*"):
+            with suppress(FileNotFoundError):
+                if path.is_file() and time.time() - path.stat().st_mtime > LEFT_S:
+                    path.unlink()
 
     def get(self, key: str) -> bytes:
         """See `Objects`."""

@@ -180,6 +180,46 @@ class SessionKNN(SparseScorer[Sequences], SequenceScorer):
         model._check()
         return model
 
+    def forget(self, theirs: SessionKNN) -> int:
+        """Forget the sessions that another one of this kind learned alone; return how many.
+
+        A session is found by its items, their positions and when it ended: who had it, no model
+        knows. What was counted of all sessions (`idf_`) stays.
+        """
+        gone = np.zeros(len(self.session_weights_), dtype=bool)
+        for place in range(len(theirs.session_weights_)):
+            gone[self._find(theirs, place, gone)] = True
+        if gone.any():
+            self._drop(gone)
+        return int(gone.sum())
+
+    def _find(self, theirs: SessionKNN, place: int, gone: NDArray[np.bool_]) -> list[int]:
+        """Return where a session of another stands here, at most one place."""
+        ended = np.isclose(self.session_weights_, theirs.session_weights_[place], rtol=3e-7, atol=0)
+        first, stop = theirs.session_starts_[place : place + 2]
+        wanted = theirs.session_items_[first:stop], theirs.session_positions_[first:stop]
+        for at in np.flatnonzero(ended & ~gone):
+            span = slice(*self.session_starts_[at : at + 2])
+            found = self.session_items_[span], self.session_positions_[span]
+            if all(map(np.array_equal, found, wanted)):
+                return [int(at)]
+        return []
+
+    def _drop(self, gone: NDArray[np.bool_]) -> None:
+        """Take sessions out of all arrays."""
+        lengths = np.diff(self.session_starts_)
+        held = np.repeat(~gone, lengths)
+        self.session_items_ = self.session_items_[held]
+        self.session_positions_ = self.session_positions_[held]
+        self.session_starts_ = np.append(0, np.cumsum(lengths[~gone])).astype(np.int64)
+        self.session_weights_ = self.session_weights_[~gone]
+        listed = ~gone[self.item_sessions_]
+        before = np.append(0, np.cumsum(listed))
+        self.item_starts_ = before[self.item_starts_].astype(np.int64)
+        numbers = (np.cumsum(~gone) - 1).astype(np.int32)
+        self.item_sessions_ = numbers[self.item_sessions_[listed]]
+        self.item_positions_ = self.item_positions_[listed]
+
     def _index(self, rows: NDArray[np.int64], ended_us: NDArray[np.int64], n_items: int) -> None:
         """Keep for each item its most recent sessions, the latest first."""
         items = self.session_items_

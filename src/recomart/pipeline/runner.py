@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from recomart.errors import RecomartError
-from recomart.lake import Dates, Workbench, hash_of, open_lake
+from recomart.lake import Dates, Erasures, Workbench, hash_of, open_lake
 from recomart.log import StageLog, recording
 from recomart.pipeline.followers import tell_followers
 from recomart.pipeline.record import RunRecord, StageRecord, note_circumstances
@@ -63,9 +63,14 @@ def open_session(
 ) -> Iterator[Session]:
     """Open a run: under the lease, with its logs; its record is kept, whatever happens inside.
 
-    When it has ended and the lease is free again, those who follow are told. `now_us` stands for
-    the moment of a run that is done again. Raises LakeBusyError.
+    Who is to be erased is erased first. When it has ended and the lease is free again, those who
+    follow are told. `now_us` stands for the moment of a run that is done again. Raises
+    LakeBusyError.
     """
+    if now_us is None and Erasures.of(loaded).orders():
+        from recomart.pipeline.erasing import finish
+
+        finish(loaded)  # or the run would learn from whom it should not
     lake = open_lake(loaded)
     runs = Runs.of(loaded, lake)
     session = Session(loaded, lake, runs, dates=dates, force=force, why=why)

@@ -110,12 +110,13 @@ def read_records(
         lines.take()
     while (line := lines.take()) is not None:
         if line.strip(b"\r\n"):
-            yield _record(line, lines, dialect, n_columns)
+            yield record_at(line, lines, dialect, n_columns)
     if lines.fault:
         yield Record(lines.number + 1, "", rule="FILE-COMPRESSION")
 
 
-def _record(line: bytes, lines: Lines, dialect: CsvDialect, n_columns: int) -> Record:
+def record_at(line: bytes, lines: Lines, dialect: CsvDialect, n_columns: int) -> Record:
+    """Return the row that begins with a line, which is taken already; it may take some more."""
     number = lines.number
     raw = line.decode(dialect.encoding, "replace").rstrip("\r\n")
     if fault := _fault(line, dialect):

@@ -197,7 +197,7 @@ def _records(file: RawFile, source: Source) -> Iterator[Record]:
         return
     with open_unpacked(file.path, file.compression) as stream:
         n_columns = len(file.header or ())
-        has_header = file.is_refused or _is_header(file.header, source)
+        has_header = file.is_refused or is_header(file.header, source)
         for record in read_records(stream, source.dialect, n_columns, has_header=has_header):
             if file.is_refused:
                 yield record._replace(values=(), rule=MESSAGE)
@@ -207,7 +207,7 @@ def _records(file: RawFile, source: Source) -> Iterator[Record]:
                 yield record
 
 
-def _is_header(names: Sequence[str] | None, source: FileSource) -> bool:
+def is_header(names: Sequence[str] | None, source: FileSource) -> bool:
     """Tell whether a first line names columns, any that is of use: otherwise it is a row, too."""
     return any(column.source for column in plan(source, names or ()).values())
 

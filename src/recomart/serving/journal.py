@@ -16,10 +16,10 @@ from pydantic_core import from_json, to_json
 
 from recomart.errors import NotFoundError, RecomartError
 from recomart.events.exposures import Exposure
+from recomart.events.shared import SharedFile, Stored
 from recomart.log import StageLog
 from recomart.serving.forgotten import Forgotten
 from recomart.serving.records import record
-from recomart.serving.shared import SharedFile, Stored
 from recomart.serving.watcher import Watcher
 
 if TYPE_CHECKING:

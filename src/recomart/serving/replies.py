@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from recomart.serving.service import Service
     from recomart.serving.words import Answer, State
 
-NOT_COVERED = [
-    "the lake, the warehouse, the online store: events already drained, features, models",
+REST = "the lake, the warehouse, the online store: events already drained, features, models"
+OUTSIDE = [
     "services on other machines, which have event logs of their own",
     "backups, and logs of a proxy before this server",
 ]
+NOT_COVERED = [f"{REST}; `recomart export` tells them", *OUTSIDE]
+ORDERED = [REST, "quarantine, reports, what MLflow and DVC keep in the shop's folder"]
 
 
 def as_json(value: object) -> Response:

@@ -16,7 +16,8 @@ from recomart.errors import BadEventError, NotFoundError, RecomartError, Request
 from recomart.events import parse_event
 from recomart.serving.problems import MOST_FAULTS, invalid, not_json
 from recomart.serving.replies import (
-    NOT_COVERED,
+    ORDERED,
+    OUTSIDE,
     as_json,
     asked_of,
     exported,
@@ -109,14 +110,18 @@ class Doors:
         return as_json(await self.service.aside(lambda: exported(self.service, user_id)))
 
     async def forget(self, user_id: Id) -> Response:
-        """Forget a user, in all workers, as far as this service reaches; say what it does not."""
-        known, n_events, n_answers = await self.service.aside(lambda: self.service.forget(user_id))
+        """Forget a user, in all workers, at once; order that the next run erases the rest."""
+        order, known, n_events, n_answers = await self.service.aside(
+            lambda: self.service.forget(user_id)
+        )
         told = {
             "user_id": user_id,
+            "erasure_id": order,
             "session": known,
             "events": n_events,
             "answers": n_answers,
-            "not_covered": NOT_COVERED,
+            "ordered": ORDERED,
+            "not_covered": OUTSIDE,
         }
         return as_json(told)
 

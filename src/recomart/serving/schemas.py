@@ -325,9 +325,11 @@ class Forgotten(Given):
     """What was forgotten of a user, and what was not."""
 
     user_id: str
+    erasure_id: str = Field(description="names the receipt: `recomart erase --receipts`")
     session: bool
     events: int = Field(description="taken out of the event log")
     answers: int = Field(description="taken out of the kept answers of all workers")
+    ordered: list[str] = Field(description="what the next run, or `recomart erase`, takes out")
     not_covered: list[str]
 
 

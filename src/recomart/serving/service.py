@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from recomart.errors import MissingExtraError, RecomartError
 from recomart.events import EventFile
 from recomart.events.exposures import beside
+from recomart.lake import Erasures
 from recomart.serving.engine import Engine
 from recomart.serving.experiments import Variants
 from recomart.serving.explaining import explained, seen_versions
@@ -64,6 +65,7 @@ class Service:
         settings = loaded.settings.serving
         self.settings = settings
         self.folder = loaded.folder
+        self.erasures = Erasures.of(loaded)
         self.metrics = Metrics()
         self.loader = open_loader(loaded)
         self.online = self.loader.online
@@ -217,17 +219,19 @@ class Service:
         served, seen = engine.served, engine.settings.exclude_seen
         return await self.aside(lambda: explained(kept, served, online, exclude_seen=seen))
 
-    def forget(self, user_id: str) -> tuple[bool, int, int]:
-        """Forget a user, in all workers: was a session known here, how many events and answers.
+    def forget(self, user_id: str) -> tuple[str, bool, int, int]:
+        """Forget a user, in all workers, and order that they are erased everywhere.
 
-        The others follow within `TURN_S`. Raises StoreUnavailableError; again does no harm.
+        Return the erasure's id, was a session known here, how many events and answers. The others
+        follow within `TURN_S`. Raises StoreUnavailableError; again does no harm.
         """
+        order = self.erasures.order(user_id, "the API")  # first: from here on it is certain
         sessions = {event.session_id for event in self.events_of(user_id)}
         n_events = self._with_log(lambda file: file.forget_user(user_id))
         at_us = time.time_ns() // 1_000  # after it, so that whatever was in the log is covered
         names = {user_id, *(name for name in sessions if name)}
         n_answers = self.journal.forget(names, at_us)
-        return self.intake.forget(names, at_us), n_events, n_answers
+        return order.erasure_id, self.intake.forget(names, at_us), n_events, n_answers
 
     def troubles(self) -> list[str]:
         """Say what is out of order."""

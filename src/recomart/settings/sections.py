@@ -30,6 +30,9 @@ class PathSettings(Section):
     )
     reports: str = Field("reports", description="copies of the HTML reports, to open and send")
     logs: str = Field("logs", description="stage logs and run records")
+    erasures: str = Field(
+        "data/erasures", description="who is to be erased, and receipts of erasures; a folder"
+    )
 
 
 class EngineSettings(Section):

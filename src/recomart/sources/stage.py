@@ -69,7 +69,7 @@ class Intake:
 
     def take_files(self, source: CsvSource) -> None:
         """Take every file that was not taken yet."""
-        stamps = {stamp for entry in self.draft.files.values() for stamp in _known_as(entry)}
+        stamps = {stamp for entry in self.draft.files.values() for stamp in known_as_of(entry)}
         for found in find_files(source, self.bench.loaded.path(source.path)):
             if found.date and not self.bench.dates.include(found.date):
                 continue
@@ -81,11 +81,11 @@ class Intake:
         aside = self.bench.lake.objects.aside()
         stamp = found.stamp
         facts = copy_and_learn(found, aside, source.dialect)
-        known = {entry.sha256: entry for entry in self.draft.files.values()}
+        known = {hash_: one for one in self.draft.files.values() for hash_ in _hashes_of(one)}
         twin = known.get(facts.sha256)
         if twin is not None:
             aside.unlink()
-            known_as: list[JsonValue] = [list(one) for one in (*_known_as(twin), stamp)]
+            known_as: list[JsonValue] = [list(one) for one in (*known_as_of(twin), stamp)]
             self.draft.keep(_with_details(twin, known_as=known_as))
             self.bench.log.warning("known_file_skipped", file=found.name, same_as=twin.partition)
             return
@@ -209,10 +209,15 @@ class Intake:
         self.bench.log.info("rows_ingested", rows=self.n_rows, files=self.n_files, source=self.name)
 
 
-def _known_as(entry: FileEntry) -> list[tuple[str, int, int]]:
+def known_as_of(entry: FileEntry) -> list[tuple[str, int, int]]:
     """Return the stamps of the files that these bytes were found in."""
     stamps = cast("list[tuple[str, int, int]]", entry.details["known_as"])
     return [(path, size, changed) for path, size, changed in stamps]
+
+
+def _hashes_of(entry: FileEntry) -> list[str]:
+    """Return the hash of a file, and of what it was before somebody was erased from it."""
+    return [entry.sha256, *cast("list[str]", entry.details.get("was", []))]
 
 
 def _with_details(entry: FileEntry, **details: JsonValue) -> FileEntry:

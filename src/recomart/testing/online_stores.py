@@ -107,6 +107,19 @@ class OnlineStoreTests:
         assert store.get("patched", [b"k0", b"k1", b"k2", b"z"]) == [b"old", b"new", None, b"add"]
         assert store.state("patched") == state_of("patched", "v2", 50)
 
+    def test_what_is_under_a_key_is_found_and_nothing_beside_it(self, store: OnlineStore) -> None:
+        """The key itself and those of more parts, whatever letters they are of."""
+        theirs = [b"a*", b"a*\x00\x01x", b"a*\x00\x01"]
+        others = [b"a", b"a*b", b"a*\x00\xffz", b"ab", b"a*\x00\x02"]
+        store.progress("parts", "v")
+        store.put("parts", "v", 0, [(key, b"1") for key in (*theirs, *others)])
+        store.publish(state_of("parts", "v"))
+
+        assert sorted(store.under("parts", b"a*")) == sorted((key, b"1") for key in theirs)
+        assert store.under("nowhere", b"a*") == []
+        store.tidy()
+        assert store.get("parts", [b"a"]) == [b"1"]
+
     def test_views_do_not_meet(self, store: OnlineStore) -> None:
         """The same key in two views is two rows."""
         self.load(store, "one", "v", b"1")

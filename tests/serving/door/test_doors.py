@@ -179,6 +179,8 @@ def test_a_user_is_forgotten_as_far_as_it_is_said(door):
     left = door.http.get("/users/gone/export").json()
 
     assert (found.session, found.events, found.answers) == (True, 1, 1)
+    assert found.erasure_id
+    assert found.ordered
     assert left["session"] == left["event_log"] == []
     assert door.http.get("/users/stays/export").json()["event_log"]
     problem(door.http.get(f"/explain/{given.recommendation_id}"), 404)

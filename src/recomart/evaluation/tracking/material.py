@@ -126,7 +126,7 @@ class Material:
         """Find a version; among those of the same content the one that this run made."""
         newest = self.lake.find(dataset)
         is_made = dataset in self.run.made
-        if newest and newest.version == version and (not is_made or self._is_ours(newest)):
+        if newest and newest.stands_for(version) and (not is_made or self._is_ours(newest)):
             return newest
         ours = [m for m in self.lake.history(dataset) if is_made and self._is_ours(m)]
         return ours[-1] if ours else self.lake.version(dataset, version)

@@ -18,6 +18,12 @@ Row = tuple[bytes, bytes]
 """Key and value."""
 
 
+PART = b"\x00\x01"
+"""Stands between the parts of a key; see `recomart.features.online.codec`."""
+BEHIND = b"\x00\x02"
+"""Behind all keys that go on with another part."""
+
+
 class State(BaseModel, frozen=True, extra="forbid"):
     """What a store holds of a view: which version, as of when, how to read it."""
 
@@ -74,6 +80,15 @@ class OnlineStore(Protocol):
 
     def get(self, view: str, keys: Sequence[bytes]) -> list[bytes | None]:
         """Return the values of some keys, all of one generation, in the order of the keys."""
+
+    def under(self, view: str, begin: bytes) -> list[Row]:
+        """Return the current rows whose key is `begin`, or goes on behind it with another part.
+
+        Reads the whole view where the store has no order of keys.
+        """
+
+    def tidy(self) -> None:
+        """Write over what was deleted, as far as the store itself does not."""
 
     def progress(self, view: str, version: str) -> int:
         """Return how many batches of the generation in the making are stored.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recomart.errors import DefinitionError, FrameError, IntegrityError
+from recomart.features.online.base import PART
 from recomart.lake import hash_of
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ FORMAT = 2
 LENGTH = struct.Struct("<I")
 FEW = 8
 """Rows that are read one by one; more of them are read as columns."""
-PART, ESCAPE = b"\x00\x01", b"\x00\xff"
+ESCAPE = b"\x00\xff"
 
 
 class RowCodec:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from recomart.errors import MissingExtraError, SettingsError, StoreUnavailableError
-from recomart.features.online.base import State, overtaken, table_of
+from recomart.features.online.base import BEHIND, PART, State, overtaken, table_of
 from recomart.features.online.threads import PerThread
 from recomart.settings.places import shown
 
@@ -82,6 +82,29 @@ class PostgresStore:
         with self._trouble():
             found = self._again(read)
         return [found.get(key) for key in keys]
+
+    def under(self, view: str, begin: bytes) -> list[Row]:
+        """See `OnlineStore`."""
+
+        def read(con: Connection) -> list[Row]:
+            held = _current(con, view)
+            if held is None:
+                return []
+            query = (
+                f"SELECT key, value FROM {SCHEMA}.{held} WHERE key = %s OR (key >= %s AND key < %s)"
+            )
+            bounds = (begin, begin + PART, begin + BEHIND)
+            return con.execute(query, bounds, binary=True).fetchall()
+
+        with self._trouble():
+            return self._again(read)
+
+    def tidy(self) -> None:
+        """See `OnlineStore`; dead rows go, the server's own logs are beyond reach."""
+        with self._trouble():
+            tables = self._con().execute(f"SELECT held FROM {SCHEMA}.state").fetchall()
+            for (held,) in tables:
+                self._con().execute(f"VACUUM {SCHEMA}.{held}")
 
     def progress(self, view: str, version: str) -> int:
         """See `OnlineStore`."""

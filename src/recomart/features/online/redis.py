@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from recomart.errors import MissingExtraError, SettingsError, StoreUnavailableError
-from recomart.features.online.base import State, overtaken, table_of
+from recomart.features.online.base import PART, State, overtaken, table_of
 from recomart.settings.places import shown
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ return found
 """Pointer and values in one step, so that no reader sees two generations. Lua unpacks 8,000."""
 AT_ONCE = 1_000
 """Rows of one HSET."""
+SCANNED = 10_000
+"""Keys that the server looks at in one step."""
 CONNECT_S, ANSWER_S = 1.0, 2.0
 
 
@@ -78,6 +81,18 @@ class RedisStore:
         with self._trouble():
             found: list[bytes | None] | None = self._read(keys=[self._pointer(view)], args=keys)
         return [None] * len(keys) if found is None else found
+
+    def under(self, view: str, begin: bytes) -> list[Row]:
+        """See `OnlineStore`; a hash has no order: the server looks through all its keys."""
+        exact = re.sub(rb"([\\*?\[\]])", rb"\\\1", begin)
+        with self._trouble():
+            held = self._redis.hget(self._pointer(view), "held")
+            pattern = exact + b"*"
+            found = self._redis.hscan_iter(held, match=pattern, count=SCANNED) if held else ()
+            return [row for row in found if row[0] == begin or row[0].startswith(begin + PART)]
+
+    def tidy(self) -> None:
+        """See `OnlineStore`; memory is the server's own affair, its files are beyond reach."""
 
     def progress(self, view: str, version: str) -> int:
         """See `OnlineStore`."""

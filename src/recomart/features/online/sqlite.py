@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from recomart.errors import StoreUnavailableError
-from recomart.features.online.base import State, overtaken, table_of
+from recomart.features.online.base import BEHIND, PART, State, overtaken, table_of
 from recomart.features.online.threads import PerThread
+from recomart.lake.vacuum import vacuum
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -72,6 +73,19 @@ class SqliteStore:
                 query = f"SELECT key, value FROM {held} WHERE key IN ({marks})"
                 found.update(con.execute(query, some))
         return [found.get(key) for key in keys]
+
+    def under(self, view: str, begin: bytes) -> list[Row]:
+        """See `OnlineStore`."""
+        with self._trouble(), self._transaction("DEFERRED") as con:
+            held = _current(con, view)
+            query = f"SELECT key, value FROM {held} WHERE key = ? OR (key >= ? AND key < ?)"
+            bounds = (begin, begin + PART, begin + BEHIND)
+            return con.execute(query, bounds).fetchall() if held else []
+
+    def tidy(self) -> None:
+        """See `OnlineStore`; the file is written anew, without what was deleted."""
+        with self._trouble():
+            vacuum(self.path, self._patience_s)
 
     def progress(self, view: str, version: str) -> int:
         """See `OnlineStore`."""

@@ -41,6 +41,14 @@ class Warehouse(ABC):
         """
 
     @abstractmethod
+    def of_user(self, user_id: str) -> dict[str, list[dict[str, Any]]]:
+        """Return the rows of a user, by view, of the views that have a column of users."""
+
+    @abstractmethod
+    def forget_user(self, user_id: str) -> int:
+        """Delete the rows of a user in one transaction, and all traces of them; return how many."""
+
+    @abstractmethod
     def close(self) -> None:
         """End connections."""
 

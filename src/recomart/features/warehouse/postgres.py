@@ -105,6 +105,39 @@ class PostgresWarehouse(Warehouse):
                 found.append(dict(zip((c.name for c in cursor.description), row, strict=True)))
         return found
 
+    def of_user(self, user_id: str) -> dict[str, list[dict[str, Any]]]:
+        """See `Warehouse`."""
+        found = {}
+        with self._trouble():
+            for view in self._with_users():
+                query = f"SELECT * FROM {SCHEMA}.{quoted(view)} WHERE user_id = %s"
+                rows = self._con.execute(query, (user_id,))
+                names = [column.name for column in rows.description]
+                found[view] = [dict(zip(names, row, strict=True)) for row in rows]
+        return found
+
+    def forget_user(self, user_id: str) -> int:
+        """See `Warehouse`; dead rows go, the server's own logs are beyond reach."""
+        n = 0
+        with self._trouble():
+            views = self._with_users()
+            with self._transaction():
+                for view in views:
+                    self._con.execute(f"DROP TABLE IF EXISTS {STAGING}.{quoted(view)}")
+                    delete = f"DELETE FROM {SCHEMA}.{quoted(view)} WHERE user_id = %s"
+                    n += self._con.execute(delete, (user_id,)).rowcount
+            for view in views if n else ():
+                self._con.execute(f"VACUUM {SCHEMA}.{quoted(view)}")
+        return n
+
+    def _with_users(self) -> list[str]:
+        """Return the views whose tables have a column of users."""
+        query = (
+            "SELECT table_name FROM information_schema.columns "
+            "WHERE table_schema = %s AND column_name = 'user_id' ORDER BY table_name"
+        )
+        return [row[0] for row in self._con.execute(query, (SCHEMA,)).fetchall()]
+
     def close(self) -> None:
         """See `Warehouse`."""
         self._con.close()

@@ -13,6 +13,7 @@ import pyarrow as pa
 from recomart.errors import StoreUnavailableError
 from recomart.features.warehouse.base import Warehouse, not_loaded
 from recomart.features.warehouse.ddl import SQLITE, quoted
+from recomart.lake.vacuum import vacuum
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -84,6 +85,39 @@ class SqliteWarehouse(Warehouse):
             names = [column[0] for column in cursors[0].description] if cursors else []
             rows = [cursor.fetchone() for cursor in cursors]
         return [dict(zip(names, row, strict=True)) for row in rows if row is not None]
+
+    def of_user(self, user_id: str) -> dict[str, list[dict[str, Any]]]:
+        """See `Warehouse`."""
+        found = {}
+        with self._trouble():
+            for view in self._with_users():
+                query = f"SELECT * FROM {quoted(view)} WHERE user_id = ?"
+                rows = self._con.execute(query, (user_id,))
+                names = [column[0] for column in rows.description]
+                found[view] = [dict(zip(names, row, strict=True)) for row in rows]
+        return found
+
+    def forget_user(self, user_id: str) -> int:
+        """See `Warehouse`; the file is written anew, without what was deleted."""
+        n = 0
+        self.path.with_name(f"{self.path.name}.staging").unlink(missing_ok=True)
+        with self._trouble():
+            self._con.execute("BEGIN IMMEDIATE")
+            for view in self._with_users():
+                delete = f"DELETE FROM {quoted(view)} WHERE user_id = ?"
+                n += self._con.execute(delete, (user_id,)).rowcount
+            self._con.execute("COMMIT")
+            vacuum(self.path, PATIENCE_S)
+        return n
+
+    def _with_users(self) -> list[str]:
+        """Return the views whose tables have a column of users."""
+        views = [row[0] for row in self._con.execute("SELECT view FROM _loads ORDER BY view")]
+        columns = {
+            view: {row[1] for row in self._con.execute(f"PRAGMA table_info({quoted(view)})")}
+            for view in views
+        }
+        return [view for view in views if "user_id" in columns[view]]
 
     def close(self) -> None:
         """See `Warehouse`."""

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from recomart.errors import BadInputError, StoreUnavailableError
 from recomart.events import exposures as shown
+from recomart.lake.vacuum import vacuum
 from recomart.vocabulary import SECOND_US
 
 if TYPE_CHECKING:
@@ -143,6 +144,14 @@ class SharedFile:
                 self._forget_forgetting()
             self._con.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # their bytes go there, too
         return n
+
+    def tell_no_more(self, names: Collection[str]) -> None:
+        """Take names off the list of whom to forget: all workers have heard of them."""
+        with self._trouble():
+            with self._con:
+                gone = [(who,) for who in names]
+                self._con.executemany("DELETE FROM forgotten WHERE who = ?", gone)
+            vacuum(self.path, PATIENCE_S)
 
     def drop(self, names: Collection[str], at_us: int) -> int:
         """Drop the answers to some until a moment; return how many."""

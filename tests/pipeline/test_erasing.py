@@ -1,0 +1,152 @@
+"""Whose a raw row is; reports, session models and orders without somebody."""
+
+import gzip
+import json
+
+import ibis
+import numpy as np
+import pytest
+
+from recomart.errors import BadInputError, LakeBusyError
+from recomart.lake import Erasures, open_lake
+from recomart.models import SessionKNN
+from recomart.models.interactions import Interactions
+from recomart.pages import Page
+from recomart.pipeline.erasing import erase, finish
+from recomart.pipeline.erasing.raw import raw_rows, rows_in, write_without
+from recomart.pipeline.erasing.reports import scrub
+from recomart.pipeline.erasing.whose import Whose, _text
+from recomart.quality.mapping import text_of
+from recomart.settings import Column, CsvSource, Replace, RestSource, load_settings
+
+HEAD = "event_id,user_id,item_id,event_type,occurred_at\n"
+
+
+def left_of(tmp_path, body, user, **told):
+    """A file without somebody, and how many rows they had."""
+    source = CsvSource(path="x", **told)
+    path, target = tmp_path / "events.csv", tmp_path / "left.csv"
+    path.write_text(body, encoding=source.dialect.encoding, newline="")
+    whose = Whose(source, user)
+    n = write_without(path, "", whose, target)
+
+    assert rows_in(path, "", whose) == n == len(raw_rows(path, "", whose))
+    assert rows_in(target, "", whose) == 0
+    return target.read_text(encoding=source.dialect.encoding), n
+
+
+def test_an_id_is_compared_exactly_and_in_its_own_column(tmp_path):
+    others = "1,u12,u1,view,t\n2,au1,3,u1,t\n\n3, ,u1,view,t\n4,U1,u1,view,t\n"
+    theirs = '5,u1,3,view,t\n6, u1 ,3,view,t\n7,"u1",3,view,t\n'
+
+    assert left_of(tmp_path, HEAD + theirs + others, "u1") == (HEAD + others, 3)
+
+
+def test_a_row_of_several_lines_goes_whole(tmp_path):
+    theirs = '1,u1,"a\nb,u2\nc",view,t\n'
+    others = '2,u2,"a\nu1\nc",view,t\n'
+
+    assert left_of(tmp_path, HEAD + theirs + others + theirs, "u1") == (HEAD + others, 2)
+
+
+def test_a_line_that_is_no_row_goes_if_any_of_its_values_is_the_id(tmp_path):
+    theirs = "u1,3\n1,2,3,4,5,6,u1\n1,u\0 1,u1,x\n"
+    others = "u12,3\n1,2,3,4,5,6,au1\n"
+
+    assert left_of(tmp_path, HEAD + theirs + others, "u1") == (HEAD + others, 3)
+
+
+def test_an_id_is_read_as_the_settings_map_it(tmp_path):
+    columns = {"user_id": Column(source="who", strip_prefix="n", strip_suffix=".0")}
+    body = "who,item_id\nn7.0,a\n7,b\n77,c\nn7.0.0,d\n"
+
+    assert left_of(tmp_path, body, "7", columns=columns)[0] == "who,item_id\n77,c\nn7.0.0,d\n"
+
+
+@pytest.mark.parametrize("value", ["7", " n7 ", "n", "", None, "staff-9", "n7.0", "\t7"])
+def test_a_value_is_read_as_validation_reads_it(value):
+    plain = Column(source="who", strip_prefix="n", strip_suffix=".0")
+    told = Column(source="who", replace=(Replace(match="^staff", value="S"),), default="other")
+    rows = ibis.memtable({"who": [value]}, schema={"who": "string"})
+
+    for column in (plain, told, Column(source="who", default="nobody")):
+        [expected] = rows.select(x=text_of(rows, column)).to_pyarrow()["x"].to_pylist()
+        assert _text(value, column) == expected
+
+
+def test_a_packed_file_stays_packed(tmp_path):
+    path, target = tmp_path / "e.csv.gz", tmp_path / "left"
+    path.write_bytes(gzip.compress(f"{HEAD}1,u1,3,view,t\n2,u2,3,view,t\n".encode()))
+
+    assert write_without(path, "gz", Whose(CsvSource(path="x"), "u1"), target) == 1
+    assert gzip.decompress(target.read_bytes()).decode() == f"{HEAD}2,u2,3,view,t\n"
+
+
+def test_objects_of_a_json_file_go_too(tmp_path):
+    source = RestSource(url="https://shop.example/e", holds="events", items_key="events")
+    rows = [{"user_id": "u1", "n": 1.50}, {"user_id": "u12", "note": "u1"}, {"user_id": None}]
+    path, target = tmp_path / "e.json", tmp_path / "left.json"
+    path.write_text(json.dumps({"events": rows, "page": 1}))
+
+    assert write_without(path, "", Whose(source, "u1"), target) == 1
+    assert json.loads(target.read_text()) == {"events": rows[1:], "page": 1}
+
+
+def test_samples_and_examples_leave_a_page_and_numbers_stay():
+    raw = '1,u<1>,3,dance,"a b"'
+    page = Page("Q", "s").table(("file", "line", "row as it came"), [("f", 2, raw), ("f", 3, "x")])
+    page.table(("user", "first item"), [("u<1>", 7), ("u2", 8)])
+    page.table(("column", "n"), [("u<1>", 5)])
+    files = {"evaluation.html": page.html().encode(), "model_card.md": b"u<1>"}
+
+    [(name, (body, n))] = scrub(files, "u<1>", lambda row: row == raw).items()
+
+    assert (name, n) == ("evaluation.html", 2)
+    assert body.decode().count("u&lt;1&gt;") == 1
+    assert "<td>x</td>" in body.decode()
+
+
+def test_a_model_that_forgot_sessions_is_as_if_it_had_not_met_them():
+    rng = np.random.default_rng(5)
+    users, items = rng.integers(0, 6, 300), rng.integers(0, 9, 300)
+    at_us = np.sort(rng.integers(0, 10**12, 300))
+    now_us = 10**12
+
+    def learned(chosen, shape):
+        who = np.zeros(chosen.sum(), dtype=np.int32) if shape[0] == 1 else users[chosen]
+        one = np.ones(chosen.sum())
+        known = Interactions.from_events(
+            who.astype(np.int32), items[chosen], one, at_us[chosen], shape=shape, now_us=now_us
+        )
+        return SessionKNN().fit(known)
+
+    model, theirs = learned(users >= 0, (6, 9)), learned(users == 2, (1, 9))
+    n = model.forget(theirs)
+
+    expected = learned(users != 2, (6, 9)).arrays()
+    found = SessionKNN.from_arrays(model.config, model.arrays()).arrays()
+    assert n == len(theirs.session_weights_)
+    for name in expected.keys() - {"idf"}:
+        assert np.array_equal(found[name], expected[name]), name
+
+
+def test_an_order_waits_for_whoever_writes_and_is_the_same_when_asked_again(tmp_path):
+    (tmp_path / "recomart.yaml").write_text("project: Empty\n")
+    loaded = load_settings(tmp_path, environment={})
+    book = Erasures.of(loaded)
+    with open_lake(loaded).lease("a run"), pytest.raises(LakeBusyError):
+        erase(loaded, "u1", "ann")
+    again = book.order("u1", "bob")
+
+    [receipt] = finish(loaded)
+
+    assert (again.asked_by, receipt.asked_by) == ("ann", "ann")
+    assert receipt.touched == []
+    assert book.orders() == finish(loaded) == []
+    assert "u1" not in "".join(p.read_text() for p in tmp_path.rglob("*.json"))
+
+
+@pytest.mark.parametrize("user", ["", "x" * 2_000])
+def test_what_is_no_id_is_refused(tmp_path, user):
+    with pytest.raises(BadInputError, match="no id"):
+        Erasures(tmp_path).order(user, "ann")
