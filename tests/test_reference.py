@@ -4,6 +4,7 @@ import pytest
 from pydantic import Field
 from pydantic.fields import FieldInfo
 
+from recomart.pipeline.batch import BATCH
 from recomart.pipeline.stages import STAGES
 from scripts.reference import FOLDER, pages, type_of
 
@@ -27,7 +28,7 @@ def test_every_data_set_that_a_stage_writes_is_described():
     )
     written = {
         re.sub(r"\*(\w+)", lambda star: star[1].upper(), name)
-        for stage in STAGES
+        for stage in (*STAGES, BATCH)
         for name in stage.writes
     }
 
