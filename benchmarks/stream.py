@@ -233,7 +233,12 @@ def _make_files(commits: Commits, n_files: int) -> None:
         name = f"2026/01/01/events-{number:012d}.csv"
         draft.keep(
             FileEntry(
-                key=f"raw/server/{name}", partition=name, bytes=1, sha256="0" * 64, details=details
+                key=f"raw/server/{name}",
+                partition=name,
+                bytes=1,
+                rows=1,
+                sha256="0" * 64,
+                details=details,
             )
         )
     draft.commit(making)

@@ -56,7 +56,8 @@ class Shop:
         """Run `recomart stream` until the block ends."""
         command = [sys.executable, "-c", MAIN, "-s", str(self.folder), "stream", *words]
         with (self.folder / "told").open("a") as told:
-            running = subprocess.Popen(command, stdout=told, stderr=told)
+            env = {k: v for k, v in os.environ.items() if not k.startswith("RECOMART_")}
+            running = subprocess.Popen(command, stdout=told, stderr=told, env=env)
         try:
             yield running
         finally:
