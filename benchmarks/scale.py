@@ -113,7 +113,8 @@ def spark_pays(a: float, b: float) -> dict[str, Any]:
         f"on the same two cores: it needs about {cores:.0f} cores to be even, if it scales without "
         f"loss. By the curve two cores take about {millions:,.0f} M events through in a night "
         "of 8 hours; that is far beyond what was measured, and disk and memory may say no before. "
-        "Below that, more cores or memory for DuckDB are the cheaper way; Spark pays beyond it, or where the data lie on a cluster that is there already.",
+        "Below that, more cores or memory for DuckDB are the cheaper way; Spark pays beyond it, "
+        "or where the data lie on a cluster that is there already.",
     }
 
 
