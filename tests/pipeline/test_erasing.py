@@ -5,12 +5,13 @@ import json
 
 import ibis
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from recomart.errors import BadInputError, LakeBusyError
 from recomart.lake import Erasures, open_lake
-from recomart.models import SessionKNN
 from recomart.models.interactions import Interactions
+from recomart.models.sessionknn import SessionKNN
 from recomart.pages import Page
 from recomart.pipeline.erasing import erase, finish
 from recomart.pipeline.erasing.raw import raw_rows, rows_in, write_without
@@ -67,7 +68,7 @@ def test_an_id_is_read_as_the_settings_map_it(tmp_path):
 def test_a_value_is_read_as_validation_reads_it(value):
     plain = Column(source="who", strip_prefix="n", strip_suffix=".0")
     told = Column(source="who", replace=(Replace(match="^staff", value="S"),), default="other")
-    rows = ibis.memtable({"who": [value]}, schema={"who": "string"})
+    rows = ibis.memtable(pa.table({"who": pa.array([value], pa.string())}))
 
     for column in (plain, told, Column(source="who", default="nobody")):
         [expected] = rows.select(x=text_of(rows, column)).to_pyarrow()["x"].to_pylist()
