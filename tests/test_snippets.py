@@ -155,7 +155,6 @@ def test_a_page_can_be_followed(page, shop, catalogue, servers, terminal, tmp_pa
         check=False,
     )
 
-    open("/tmp/h-exp/out.txt","w").write(done.stdout+done.stderr)
     assert done.returncode == 0, f"{done.stderr[-2000:]}\n{done.stdout[-2000:]}"
     assert "Traceback" not in done.stderr
 

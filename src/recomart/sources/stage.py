@@ -12,6 +12,7 @@ from recomart.lake import Draft, FileEntry, Manifest, folder_of, sha256_of
 from recomart.settings import CsvSource, EventLogSource, FileSource
 from recomart.sources.event_log import Drain, refused_csv, refused_name
 from recomart.sources.files import Found, copy_and_learn, find_files, with_number, write_and_learn
+from recomart.sources.folding import are_alike, foldable, folded_name, joined
 from recomart.sources.rest import fetch_catalogue
 from recomart.vocabulary import DAY_US
 
@@ -100,6 +101,7 @@ class Intake:
             if refused := drain.refused():
                 name, body = refused_name(drain.name), refused_csv(refused)
                 self._take_drained(drain, name, [body], source, {"refused": True})
+            self._fold(source)
             self.commit({"positions": drain.positions} if drain.positions else None)
             drain.forget(self.bench.now_us - int(source.dedup_days * DAY_US))
 
@@ -116,6 +118,21 @@ class Intake:
         stamp: JsonValue = [[source.path, facts.size, drain.last_seq]]
         details = {"known_as": stamp, "date": None, **drain.details, **more}
         self._adopt_rows(aside, name, facts, details)
+
+    def _fold(self, source: EventLogSource) -> None:
+        """Let one file stand for the many that a day before today has; its rows are not new."""
+        counted = self.n_files, self.n_rows
+        for entries in foldable(self.draft.files.values(), _day(self.bench.now_us)):
+            paths = self.bench.lake.paths(entries)
+            if not are_alike(paths):
+                continue
+            aside = self.bench.lake.objects.aside()
+            facts = write_and_learn(joined(paths), aside, source.dialect)
+            last = entries[-1].details
+            self._adopt_rows(aside, folded_name(str(last["name"])), facts, _of_origin(last))
+            for entry in entries:
+                del self.draft.files[entry.partition]
+        self.n_files, self.n_rows = counted
 
     def take_catalogue(self, source: RestSource) -> None:
         """Fetch a catalogue, unless the last fetch is young enough."""
@@ -164,11 +181,11 @@ class Intake:
         details: dict[str, JsonValue],
     ) -> None:
         """Give the bytes their place: the ingestion date and the file's name, or the next free."""
-        date = datetime.fromtimestamp(self.bench.now_us / 1e6, timezone.utc)
+        day = _day(int(str(details["ingested_us"])))
         number = 1
         while True:
             file = name if number == 1 else with_number(name, number)
-            partition = f"{date:%Y/%m/%d}/{file}"
+            partition = f"{day}/{file}"
             key = f"{folder_of(self.dataset)}/{partition}"
             if partition not in self.draft.files and self._put(key, aside, sha256):
                 break
@@ -218,6 +235,17 @@ def known_as_of(entry: FileEntry) -> list[tuple[str, int, int]]:
 def _hashes_of(entry: FileEntry) -> list[str]:
     """Return the hash of a file, and of what it was before somebody was erased from it."""
     return [entry.sha256, *cast("list[str]", entry.details.get("was", []))]
+
+
+def _of_origin(details: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return what a file tells of its origin, not of its bytes."""
+    names = ("known_as", "date", "ingested_us", "log_id", "last_seq", "refused")
+    return {name: details[name] for name in names if name in details}
+
+
+def _day(at_us: int) -> str:
+    """Write a day as the raw layer's folders are called."""
+    return f"{datetime.fromtimestamp(at_us / 1e6, timezone.utc):%Y/%m/%d}"
 
 
 def _with_details(entry: FileEntry, **details: JsonValue) -> FileEntry:
