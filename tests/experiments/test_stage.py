@@ -119,39 +119,41 @@ def test_before_the_first_list_nothing_is_told_and_before_the_first_start_nothin
     assert reported(bench).says == "No unit saw a list yet."
 
 
+def done(name, user, kind, at_us):
+    return {**did(name, "mug", kind, at_us), "user_id": user}
+
+
+def in_and_out_of_time(at, now_us):
+    """Four users who saw a list: what ann, bob and cid did, and dan whose time is not over."""
+    late = DAY_US
+    return [
+        done("ann", "ann", "click", at + 5),
+        done("later", "ann", "purchase", at + 2 * late + 5),  # after ann's time
+        done("bob", "bob", "purchase", at + late + 1),  # after bob's
+        done(None, "cid", "purchase", at + 7),  # not from a list
+        done(None, "cid", "purchase", at + 8),
+        done("dan", "dan", "click", now_us),
+    ]
+
+
 def test_a_unit_counts_once_its_time_is_over_and_what_it_did_later_does_not(shop):
     bench, experiment = shop(window_days=1)
-    at = bench.now_us - 5 * DAY_US
-    users = ("ann", "bob", "cid", "dan")
+    at, users = bench.now_us - 5 * DAY_US, ("ann", "bob", "cid", "dan")
     lists = {user: seen(experiment, user, at, user) for user in users[:3]}
     lists["dan"] = seen(experiment, "dan", bench.now_us - DAY_US // 2, "dan")
     again = seen(experiment, "ann", at + DAY_US * 2, "later")
-
-    def done(name, user, kind, after_us):
-        return {**did(name, "mug", kind, at + after_us), "user_id": user}
-
-    events = [
-        done("ann", "ann", "click", 5),
-        done("later", "ann", "purchase", DAY_US * 2 + 5),  # after ann's time
-        done("bob", "bob", "purchase", DAY_US + 1),  # after bob's
-        done(None, "cid", "purchase", 7),  # not from a list
-        done(None, "cid", "purchase", 8),
-        done("dan", "dan", "click", DAY_US * 5),
-    ]
-    write(bench, [*chain(*lists.values()), *again], events)
+    write(bench, [*chain(*lists.values()), *again], in_and_out_of_time(at, bench.now_us))
 
     found = outcomes(bench, experiment)
     codes = [variant_of(experiment, user)[1] for user in users]
     places = [*sorted(codes[:3]), codes[3]]  # by the first list, then by code
-    rows = {user: places.index(code) for user, code in zip(users, codes, strict=True)}
+    rows = [places.index(code) for code in codes]
+    told = {name: [found.values[name][row] for row in rows[:3]] for name in found.values}
 
-    def of(user, metric):
-        return found.values[metric][rows[user]]
-
-    assert [of(user, "clicked") for user in users[:3]] == [1, 0, 0]
-    assert [of(user, "bought") for user in users[:3]] == [0, 0, 0]
-    assert [of(user, "purchases") for user in users[:3]] == [0, 0, 2]
-    assert [bool(found.is_over[rows[user]]) for user in users] == [True, True, True, False]
+    assert told["clicked"] == [1, 0, 0]
+    assert told["bought"] == [0, 0, 0]
+    assert told["purchases"] == [0, 0, 2]
+    assert [bool(found.is_over[row]) for row in rows] == [True, True, True, False]
     assert sum(found.n_lists) == 5
 
 
