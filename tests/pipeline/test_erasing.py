@@ -6,19 +6,22 @@ import json
 import ibis
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from recomart.errors import BadInputError, LakeBusyError
-from recomart.lake import Erasures, open_lake
+from recomart.lake import Draft, Erasures, Lake, LocalObjects, Making, S3Objects, open_lake
 from recomart.models.interactions import Interactions
 from recomart.models.sessionknn import SessionKNN
 from recomart.pages import Page
 from recomart.pipeline.erasing import erase, finish
+from recomart.pipeline.erasing.kinds import Somebody
+from recomart.pipeline.erasing.lake import LakePlace
 from recomart.pipeline.erasing.raw import raw_rows, rows_in, write_without
 from recomart.pipeline.erasing.reports import scrub
 from recomart.pipeline.erasing.whose import Whose, _text
 from recomart.quality.mapping import text_of
-from recomart.settings import Column, CsvSource, Replace, RestSource, load_settings
+from recomart.settings import Column, CsvSource, Replace, RestSource, Settings, load_settings
 
 HEAD = "event_id,user_id,item_id,event_type,occurred_at\n"
 
@@ -151,3 +154,41 @@ def test_an_order_waits_for_whoever_writes_and_is_the_same_when_asked_again(tmp_
 def test_what_is_no_id_is_refused(tmp_path, user):
     with pytest.raises(BadInputError, match="no id"):
         Erasures(tmp_path).order(user, "ann")
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def lake(request, tmp_path):
+    if request.param == "folder":
+        return Lake(LocalObjects(tmp_path / "lake"))
+    return Lake(S3Objects(request.getfixturevalue("s3_url"), tmp_path / "cache"))
+
+
+def commit(lake, name, users, parents=()):
+    draft = Draft(lake, name)
+    draft.add_table(pa.table({"user_id": users, "n": range(len(users))}).to_reader(), "a")
+    draft.add_table(pa.table({"user_id": ["u9"], "n": [9]}).to_reader(), "b")
+    return draft.commit(Making(key="k", stage="s", run_id="r"), [p.as_parent() for p in parents])
+
+
+def test_versions_are_stated_anew_in_their_place_wherever_the_lake_is(lake):
+    with lake.lease("a run"):
+        old = commit(lake, "user_features", ["u1", "u2", "u1"])
+        new = commit(lake, "user_features", ["u2", "u1"])
+        child = commit(lake, "training", ["u3"], [old])
+    place = LakePlace(Somebody(lake, Settings(), "u1"))
+    found = {(one.what, one.rows) for one in place.find()}
+
+    with lake.lease("erasing"):
+        place.erase()
+
+    first, second = lake.history("user_features")
+    assert found == {("user_features#1", 2), ("user_features#2", 1)}
+    assert place.find() == []
+    assert (first.replaces, second.replaces) == ((old.version,), (new.version,))
+    assert lake.version("user_features", old.version) == first
+    assert lake.latest("training").parents == (first.as_parent(),)
+    assert lake.latest("training").version == child.version
+    assert first.by_partition()["b"] == old.by_partition()["b"]
+    assert [row["n"] for row in pq.read_table(lake.paths(first.files)[0]).to_pylist()] == [1]
+    keys = {file.key for file in (*first.files, *second.files)}
+    assert set(lake.objects.keys("features/user_features/files")) == keys
