@@ -86,6 +86,23 @@ def test_a_new_version_changes_adds_and_removes(make):
     assert read_rows(fewer.loaded, PAIRS.name, sorted(gone)) == []
 
 
+def test_who_is_forgotten_is_in_no_table_and_the_others_stay(make):
+    bench = make()
+    load_warehouse(bench)
+    user = offline(bench, "user_features")[0]["user_id"]
+    with closing(open_warehouse(bench.loaded)) as warehouse:
+        theirs, others = warehouse.of_user(user), warehouse.of_user("nobody")
+        n = warehouse.forget_user(user)
+
+        assert sum(map(len, theirs.values())) == n > 0
+        assert {"user_features", "user_item_features"} <= {v for v, rows in theirs.items() if rows}
+        assert warehouse.of_user(user) == others == dict.fromkeys(theirs, [])
+    for name in ("user_features", "item_features"):
+        kept = [row for row in offline(bench, name) if row.get("user_id") != user]
+        found = read_rows(bench.loaded, name, keys_of(VIEWS[name], kept))
+        assert len(found) == len(kept)
+
+
 def load(warehouse, rows, version="v", features=("n",), dtype="int64"):
     described = tuple(Feature(name, dtype, f"says {name}; it's so") for name in features)
     view = replace(PAIRS, features=lambda _: described)
