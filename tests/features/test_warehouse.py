@@ -96,7 +96,7 @@ def test_who_is_forgotten_is_in_no_table_and_the_others_stay(make):
 
         assert sum(map(len, theirs.values())) == n > 0
         assert {"user_features", "user_item_features"} <= {v for v, rows in theirs.items() if rows}
-        assert warehouse.of_user(user) == others == dict.fromkeys(theirs, [])
+        assert warehouse.of_user(user) == others == {view: [] for view in theirs}
     for name in ("user_features", "item_features"):
         kept = [row for row in offline(bench, name) if row.get("user_id") != user]
         found = read_rows(bench.loaded, name, keys_of(VIEWS[name], kept))
