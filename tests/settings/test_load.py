@@ -86,7 +86,7 @@ def test_an_error_names_the_key_and_the_line(load, text, says):
     [
         ("engine: {thread: 2}\n", "Did you mean 'threads'?"),
         ("sources:\n  a: {kind: csv, path: x, pth: y}\n", "Did you mean 'path'?"),
-        ("zzz: 1\n", "Known: dashboard, engine"),
+        ("zzz: 1\n", "Known: batch, dashboard, engine"),
         ("engine: {threads: many}\n", "valid integer"),
     ],
 )

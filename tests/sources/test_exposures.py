@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from recomart.events.exposures import Exposure, ExposureFile
+from recomart.events.shared import SharedFile
 from recomart.lake import Workbench
-from recomart.serving.shared import SharedFile
 from recomart.sources.exposures import drain
 from tests.events.made import NOW_US
 

@@ -15,7 +15,6 @@ from uuid import uuid4
 
 from recomart.errors import BadInputError, IntegrityError, StoreUnavailableError
 from recomart.events.record import Event
-from recomart.lake.vacuum import vacuum
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -200,6 +199,8 @@ class EventFile:
     def tidy(self) -> None:
         """Write the file anew, without what was deleted; who writes meanwhile waits."""
         with self._trouble():
+            from recomart.lake.vacuum import vacuum  # the lake's room is a heavy one
+
             vacuum(self.path, self._patience_s)
 
     def state(self) -> int:

@@ -15,7 +15,6 @@ from uuid import uuid4
 
 from recomart.errors import BadInputError, StoreUnavailableError
 from recomart.events import exposures as shown
-from recomart.lake.vacuum import vacuum
 from recomart.vocabulary import SECOND_US
 
 if TYPE_CHECKING:
@@ -151,6 +150,8 @@ class SharedFile:
             with self._con:
                 gone = [(who,) for who in names]
                 self._con.executemany("DELETE FROM forgotten WHERE who = ?", gone)
+            from recomart.lake.vacuum import vacuum  # the lake's room is a heavy one
+
             vacuum(self.path, PATIENCE_S)
 
     def drop(self, names: Collection[str], at_us: int) -> int:
