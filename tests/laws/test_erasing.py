@@ -184,6 +184,11 @@ def is_of(text, user):
     return user in text or user.replace('"', '""') in text
 
 
+def sure_of_nothing(lists):
+    """The same lists without their confidence, which goes by how many users had an item."""
+    return [[{**line, "confidence": None} for line in lines] for lines in lists]
+
+
 @pytest.mark.parametrize("user", [PLAIN, NASTY, "any"])
 def test_who_is_erased_is_nowhere_and_nobody_else_lost_anything(shop, tmp_path, user):
     loaded = copy_of(shop, tmp_path)
@@ -198,8 +203,10 @@ def test_who_is_erased_is_nowhere_and_nobody_else_lost_anything(shop, tmp_path, 
     assert len(stood) > 12
     assert where_is(user, tmp_path) == []
     assert rows_of_others(tmp_path, user) == before
-    if user != one:  # else neighbours in a model of sessions may have lost one of theirs
-        assert answers(loaded, 1, [*others, "nobody"]) == lists
+    found = answers(loaded, 1, [*others, "nobody"])
+    assert sure_of_nothing(found) == sure_of_nothing(lists)
+    if user != one:  # else an item may have come to stand among the rare ones: less is sure
+        assert found == lists
     assert all(answers(loaded, 3, others)), "a model of sessions has forgotten some, and answers"
     touched = {one.place.split()[0] for one in receipt.touched}
     assert touched >= {"lake", "online", "warehouse", "kept", "source"}
