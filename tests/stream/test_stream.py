@@ -5,6 +5,7 @@ import re
 import time
 import urllib.request
 from contextlib import ExitStack, closing
+from threading import Event as Flag
 from threading import Thread
 
 import pytest
@@ -157,6 +158,25 @@ def test_one_stream_is_enough_for_a_log(shop):
         until(lambda: standing(shop.loaded).is_running, "the start")
         with pytest.raises(UnavailableError, match="Another `recomart stream`"):
             shop.once()
+
+
+def test_who_only_looks_whether_a_stream_runs_does_not_keep_one_from_beginning(shop):
+    ended = Flag()
+
+    def look():
+        while not ended.is_set():
+            standing(shop.loaded)
+
+    lookers = [Thread(target=look) for _ in range(3)]
+    for looker in lookers:
+        looker.start()
+    try:
+        for _ in range(5):
+            shop.once()
+    finally:
+        ended.set()
+        for looker in lookers:
+            looker.join()
 
 
 def test_without_a_source_that_drains_the_log_it_does_not_begin(shop):

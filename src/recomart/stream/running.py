@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from recomart.stream.base import Start
 
 
+PROBE_S = 1.0
+"""Longer than anybody who only looks whether a stream runs holds the lock."""
+
+
 @dataclass(frozen=True)
 class Partition:
     """How far a stream has come in one partition; None where the lake knows nothing of it."""
@@ -139,8 +143,8 @@ def pause(loaded: Loaded, *, is_paused: bool) -> str:
     return name
 
 
-def _lock_of(path: Path) -> FileLock:
-    return FileLock(path.with_name(f"{path.name}.stream"), timeout=0)
+def _lock_of(path: Path, patience_s: float = 0) -> FileLock:
+    return FileLock(path.with_name(f"{path.name}.stream"), patience_s, poll_interval=0.02)
 
 
 @contextmanager
@@ -148,7 +152,7 @@ def _alone(path: Path) -> Iterator[None]:
     """Be the only stream of an event log. Raises UnavailableError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with _lock_of(path):
+        with _lock_of(path, PROBE_S):
             yield
     except Timeout:
         raise UnavailableError(
