@@ -1,7 +1,11 @@
 """A blend adds standardised scores, and always fills the list."""
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy.sparse import csr_array
 
@@ -9,6 +13,7 @@ from recomart.errors import ArtefactError
 from recomart.models import Interactions
 from recomart.models.artefact import load, save
 from recomart.models.blend import Blend, BlendConfig, Member, standardised
+from recomart.models.scorer import Scorer
 from recomart.testing.recommenders import RecommenderTests, random_shop, same
 
 MUG, PEN, HAT, CAP = range(4)
@@ -147,3 +152,34 @@ def test_a_blend_keeps_the_options_of_its_members(tiny):
     loaded = load(save(Blend(BlendConfig(members=(member,))).fit(tiny)))
 
     assert loaded.models_[0].config.neighbours == 1
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    seed=st.integers(0, 1_000),
+    members=st.sampled_from([["ials"], ["rp3beta"], ["ials", "rp3beta"], ["rp3beta", "itemknn"]]),
+    exclude_seen=st.booleans(),
+    n=st.integers(1, 40),
+)
+def test_a_list_of_many_by_few_items_is_the_list_by_all_scores(seed, members, exclude_seen, n):
+    random = np.random.default_rng(seed)
+    weights = (random.random((60, 40)) < 0.08) * random.integers(1, 4, (60, 40))
+    weights[:, 35:] = 0  # nobody took them
+    shop = csr_array(weights.astype(np.float32))
+    blend = blend_of(*members).fit(Interactions.from_weights(shop))
+    taste = blend.taste(shop)
+
+    by_all = Scorer.rank(blend, taste, shop, n, exclude_seen=exclude_seen)
+    with (
+        patch("recomart.models.blend.MANY_ITEMS", 0),
+        patch("recomart.models.blend.ROWS_AT_ONCE", 7),
+    ):
+        by_few = blend.rank(taste, shop, n, exclude_seen=exclude_seen)
+
+    assert ((by_few.items >= 0) == (by_all.items >= 0)).all()
+    assert np.allclose(by_few.scores, by_all.scores, rtol=1e-3, atol=1e-3, equal_nan=True)
+    scores = blend.scores(shop)
+    rows, places = np.nonzero(by_few.items >= 0)
+    own = scores[rows, by_few.items[rows, places]]
+    assert np.allclose(own, by_few.scores[rows, places], rtol=1e-3, atol=1e-3)
+    assert all(len(set(row[row >= 0])) == (row >= 0).sum() for row in by_few.items)

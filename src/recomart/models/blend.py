@@ -8,17 +8,21 @@ Multiple Searches", TREC-2 1994: CombSUM); lists of similar items are fused by r
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from pydantic import BaseModel, Field, model_validator
+from scipy.sparse import csr_array
 
 from recomart.errors import ArtefactError, NotFittedError
 from recomart.models.base import TopN, check_history
+from recomart.models.blending import Filling, Voice, rank_block
 from recomart.models.opinion import Folded
+from recomart.models.opinions import ManyFolded
+from recomart.models.parallel import spread
 from recomart.models.popularity import Popularity, PopularityConfig
 from recomart.models.retrievers import RETRIEVERS
-from recomart.models.scorer import Scorer, row_blocks
+from recomart.models.scorer import MANY_ITEMS, Scorer, row_blocks
 from recomart.models.selection import best_of, top_n
 from recomart.models.visitor import recommend_in_a_batch
 
@@ -26,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
-    from scipy.sparse import csr_array
     from typing_extensions import Self
 
     from recomart.models.base import Recommender
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
     from recomart.models.selection import Ranking
     from recomart.models.visitor import Visitor
 
+ROWS_AT_ONCE = 512
+"""Rows that are ranked together, where few items of each are looked at."""
 RANK_OFFSET = 60
 """The constant of reciprocal rank fusion, as published."""
 
@@ -77,19 +82,6 @@ class Tastes:
     def __getitem__(self, rows: slice) -> Tastes:
         n_rows = len(range(self.n_rows)[rows])
         return Tastes(n_rows, tuple(part[rows] for part in self.parts))
-
-
-class Filling(NamedTuple):
-    """How popularity fills what the members leave open.
-
-    by      the popularity of each item, float32
-    order   int32, the most popular first; ties go to the lower item
-    scores  float32, shape (n_items,): -1 for the most popular, -2 for the next …
-    """
-
-    by: NDArray[np.float32]
-    order: NDArray[np.int32]
-    scores: NDArray[np.float32]
 
 
 class Blend(Scorer[Tastes]):
@@ -141,6 +133,29 @@ class Blend(Scorer[Tastes]):
             total += np.float32(member.weight) * standardised(scores)[0]
         lowest = total.min(axis=1, keepdims=True)
         return np.where(is_open, lowest + fill, total)
+
+    def rank(
+        self,
+        taste: Any,  # noqa: ANN401 -- see `Scorer.rank`
+        seen: csr_array,
+        n: int,
+        *,
+        exclude_seen: bool,
+    ) -> TopN:
+        """Rank by score; of many items by the few that may be among the best. See `Scorer.rank`."""
+        if seen.shape[1] < MANY_ITEMS or not self.looks_at_few:
+            return super().rank(taste, seen, n, exclude_seen=exclude_seen)
+        top, filling = TopN.empty(seen.shape[0], n), self._filling()
+
+        def fill(start: int) -> None:
+            """Fill in the lists of a block of rows."""
+            rows = slice(start, start + ROWS_AT_ONCE)
+            voices = self._opinions_of(taste[rows]) or []
+            best = rank_block(voices, filling, seen[rows], n, exclude_seen=exclude_seen)
+            top.items[rows], top.scores[rows] = best.items, best.scores
+
+        spread(fill, range(0, seen.shape[0], ROWS_AT_ONCE))
+        return top
 
     def recommend_one(self, visitor: Visitor, n: int, *, exclude_seen: bool) -> Ranking:
         """Rank for a visitor by the few items that may be among the best; see `recommend_to`.
@@ -247,6 +262,23 @@ class Blend(Scorer[Tastes]):
         self._popularity()
         pairs = zip(self.config.members, self.models_, strict=True)
         return [(member, model) for member, model in pairs if member.weight > 0]
+
+    @property
+    def looks_at_few(self) -> bool:
+        """Whether lists for many are made without a score for every item."""
+        nobody = csr_array((0, self.n_items), dtype=np.float32)
+        return self._opinions_of(self.taste(nobody)) is not None
+
+    def _opinions_of(self, taste: Tastes) -> list[Voice] | None:
+        """Ask the members what they think, if they can tell without scoring every item."""
+        found = []
+        for (member, model), part in zip(self._voices(), taste.parts, strict=True):
+            opinions_of = getattr(model, "opinions_of", None)
+            if opinions_of is None:
+                return None
+            found.append(Voice(np.float32(member.weight), opinions_of(part)))
+        n_folded = sum(isinstance(voice.opinions, ManyFolded) for voice in found)
+        return found if n_folded <= 1 else None
 
     def _popularity(self) -> Popularity:
         """Return the fallback, or say that nothing was learned yet."""

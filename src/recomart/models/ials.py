@@ -21,7 +21,8 @@ from recomart.models.innerproduct import ByLength
 from recomart.models.least_squares import Ridge, Side, first_vectors, solve, solve_one
 from recomart.models.likeness import nearest_by_cosine
 from recomart.models.opinion import Folded
-from recomart.models.scorer import Scorer
+from recomart.models.opinions import ManyFolded
+from recomart.models.scorer import MANY_ITEMS, Scorer
 from recomart.models.selection import Ranking
 from recomart.models.visitor import Visitor
 
@@ -39,9 +40,6 @@ _NEVER = np.empty(0, dtype=np.int64)
 UNOBSERVED_IN_ALL = 1_000
 """α0 times the number of items, unless α0 is given. A hold-out chose about this on shops of 4 and
 of 41 thousand items (Online Retail, Gowalla), where the best α0 differed tenfold."""
-
-MANY_ITEMS = 20_000
-"""From so many items on a batch is ranked by a search instead of by all scores."""
 
 
 class IALSConfig(BaseModel, frozen=True, extra="forbid"):
@@ -159,6 +157,10 @@ class IALS(Scorer["NDArray[np.float32]"]):
         if len(visitor.items):
             taste = solve_one(visitor.items, self._strengths(visitor), side)
         return Folded(taste, self.nearest)
+
+    def opinions_of(self, taste: NDArray[np.float32]) -> ManyFolded:
+        """Return what it thinks for many visitors."""
+        return ManyFolded(taste, self.nearest)
 
     @property
     def nearest(self) -> ByLength:

@@ -57,6 +57,14 @@ class ByLength:
         wide = wanted.astype(np.float64)
         return float(total @ wide), float(wide @ gramian @ wide)
 
+    def sums_of_many(
+        self, wanted: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what `sums` does for each of many vectors, shape (n_rows, size)."""
+        total, gramian = self._sums
+        wide = wanted.astype(np.float64)
+        return wide @ total, np.einsum("ij,ij->i", wide @ gramian, wide)
+
     @cached_property
     def _sums(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         total = self.vectors.sum(axis=0, dtype=np.float64)

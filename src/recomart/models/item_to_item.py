@@ -12,6 +12,7 @@ from recomart.errors import NotFittedError
 from recomart.models import sparse
 from recomart.models.base import check_history
 from recomart.models.opinion import Sparse
+from recomart.models.opinions import ManySparse
 from recomart.models.scorer import SparseScorer, one_item_histories
 
 if TYPE_CHECKING:
@@ -74,6 +75,10 @@ class ItemToItem(SparseScorer[csr_array], Generic[Config]):
         if len(visitor.items) != 1:  # from one item no item is reached twice
             items, worth = sparse.summed(items, worth, self.n_items)
         return Sparse(items, worth, self.n_items)
+
+    def opinions_of(self, taste: csr_array) -> ManySparse:
+        """Sum the weights from what many visitors had."""
+        return ManySparse(self.some_scores_of(taste))
 
     def paths_of(
         self, visitor: Visitor

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+MANY_ITEMS = 20_000
+"""From so many items on a batch is ranked by a search, where a model has one."""
 Taste = TypeVar("Taste")
 
 

@@ -18,6 +18,7 @@ from recomart.lake import hash_of
 from recomart.lake.unfinished import Unfinished
 from recomart.models.base import TopN
 from recomart.models.blend import Blend
+from recomart.models.parallel import spread
 from recomart.models.sequences import recommend_for
 from recomart.models.visitor import recommend_to
 from recomart.ranking.aliases import champion_of
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
 AUTO = "auto"
 ROWS_AT_ONCE = 4_096
 """Users whose lists are made together."""
+CASCADE_ROWS = 256
+"""Users whose candidates are ordered together: some 75,000 rows of the ranker."""
 
 
 class Choice(NamedTuple):
@@ -169,10 +172,11 @@ def _lister(bench: Workbench, published: Manifest, shop: Shop, name: str) -> Lis
 def lists_of(model: Recommender, shop: Shop, users: range, n: int, *, exclude_seen: bool) -> TopN:
     """Rank `n` items for each of some users by one model, as the champion would for one of them."""
     rows = slice(users.start, users.stop)
-    if not isinstance(cast("object", model), Blend):
+    blend = cast("object", model)
+    if not isinstance(blend, Blend) or blend.looks_at_few:
         history, sequences = shop.history[rows], shop.sequences(rows)
         return recommend_for(model, history, sequences, n, exclude_seen=exclude_seen)
-    top = TopN.empty(len(users), n)  # a blend in a batch scores every item for every user
+    top = TopN.empty(len(users), n)  # in a batch it would score every item for every user
     for row, user in enumerate(users):
         best = recommend_to(model, shop.of_row(user).visitor, n, exclude_seen=exclude_seen)
         top.items[row, : len(best.items)] = best.items
@@ -197,17 +201,23 @@ def filled(top: TopN, shop: Shop, users: range, *, exclude_seen: bool) -> TopN:
 
 
 def lists_of_cascade(champion: Champion, users: range, n: int, *, exclude_seen: bool) -> Lists:
-    """Rank `n` items for each of some users by the whole cascade, one user after the other."""
+    """Rank `n` items for each of some users by the whole cascade, as it would for one of them."""
     top = TopN.empty(len(users), n)
     sources = np.full((len(users), n), POPULAR, dtype=object)
-    ids = champion.shop.users[users.start : users.stop].to_pylist()
-    for row, (user, user_id) in enumerate(zip(users, ids, strict=True)):
-        history = champion.shop.of_row(user)
-        found = champion.ranked(user_id, history, n, exclude_seen=exclude_seen)
-        top.items[row, : len(found.items)] = found.items
-        top.scores[row, : len(found.items)] = found.scores
-        sources[row, : len(found.items)] = found.sources
-    return Lists(top, sources)
+
+    def fill(start: int) -> None:
+        """Fill in the lists of a block of users."""
+        rows = slice(start, start + CASCADE_ROWS)
+        found = champion.ranked(users[rows], exclude_seen=exclude_seen)
+        best = found.top(n)
+        top.items[rows], top.scores[rows] = best.items, best.scores
+        kept = found.ranks <= n
+        chosen = found.candidates.take(kept)
+        names = np.array(chosen.retrievers, dtype=object)
+        sources[start + chosen.rows, found.ranks[kept] - 1] = names[chosen.origins]
+
+    spread(fill, range(0, len(users), CASCADE_ROWS))
+    return Lists(filled(top, champion.shop, users, exclude_seen=exclude_seen), sources)
 
 
 def _write(

@@ -48,6 +48,11 @@ class Candidates:
     fused: NDArray[np.float32]
     n_rows: int
 
+    @property
+    def origins(self) -> NDArray[np.intp]:
+        """For each, the place of the retriever that ranked it highest."""
+        return np.argmin(np.where(np.isnan(self.ranks), np.inf, self.ranks), axis=1)
+
     def take(self, kept: NDArray[np.bool_] | NDArray[np.int64]) -> Candidates:
         """Return some of the candidates, over the same rows."""
         return Candidates(

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from recomart.models.base import Recommender
     from recomart.models.item_to_item import ItemToItem
     from recomart.ranking.candidates import Candidates
+    from recomart.ranking.cascade import Ranked
     from recomart.ranking.online import ByKey
     from recomart.ranking.rules import Rules
     from recomart.ranking.shop import History
@@ -202,11 +203,20 @@ class Champion:
             why = reasons(self.models.values(), self.shop, history, paths, found)
         return self._lines(found, why, self._sure(history, found))
 
-    def ranked(self, user_id: str, history: History, n: int, *, exclude_seen: bool) -> Ordered:
-        """Rank `n` items as `answer` does without rules, and tell no more than items and scores."""
-        paths = self.paths(history)
-        return self._first_of(
-            user_id, history, paths, n, ANYTHING, exclude_seen=exclude_seen, with_features=True
+    def ranked(self, users: range, *, exclude_seen: bool) -> Ranked:
+        """Order candidates for many users, by their places in the id map, as `answer` does.
+
+        Only where the cascade answers.
+        """
+        assert self.cascade is not None  # noqa: S101 -- asked by the caller
+        cascade, knowing = self.cascade
+        rows = slice(users.start, users.stop)
+        return cascade.rank(
+            np.array(users, dtype=np.int32),
+            self.shop.history[rows],
+            self.shop.sequences(rows),
+            knowing.of_rows(users, with_seen=not exclude_seen),
+            exclude_seen=exclude_seen,
         )
 
     def bundle(
@@ -362,8 +372,7 @@ def _unwatched(_: str) -> AbstractContextManager[object]:
 
 def _of_candidates(candidates: Candidates, scores: NDArray[np.float32]) -> Ordered:
     """Take candidates in their order; each comes from the retriever that ranked it highest."""
-    best = np.argmin(np.where(np.isnan(candidates.ranks), np.inf, candidates.ranks), axis=1)
-    return Ordered(candidates.items, scores, candidates.retrievers, best)
+    return Ordered(candidates.items, scores, candidates.retrievers, candidates.origins)
 
 
 def typical_users(champion: Champion, n: int) -> Sequence[str]:

@@ -24,6 +24,7 @@ from recomart.ranking.knowledge import (
     Knowledge,
     View,
     category_span,
+    keys_of,
 )
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def views_in(columns: Sequence[str], by: dict[str, tuple[str, ...]]) -> Columns:
 
 
 class OnlineKnowing:
-    """Looks knowledge up for one user or session at a time.
+    """Looks knowledge up for one user or session at a time, or for a block of users.
 
     by  view → join key, as the ranker learned from it
 
@@ -97,7 +98,30 @@ class OnlineKnowing:
 
     def at(self, user_id: str, history: History, *, with_seen: bool) -> Knowledge:
         """Return what is known of a user with everything; see `Knowing.at`."""
-        asked = self._asked(user_id, history, with_seen=with_seen) if user_id else {}
+        return self._known(self._asked(user_id, history, with_seen=with_seen) if user_id else {})
+
+    def of_rows(self, rows: range, *, with_seen: bool) -> Knowledge:
+        """Return what is known of many users, by their places in the id map; see `at`."""
+        shop, history = self.shop, self.shop.history[rows.start : rows.stop]
+        owners = np.repeat(np.arange(len(rows)), np.diff(history.indptr))
+        met = keys_of(owners + rows.start, history.indices.astype(np.int64), shop.codes, self._span)
+        names = shop.users[rows.start : rows.stop].to_pylist()
+        kinds = np.unique(met[USER_CATEGORY][met[USER_CATEGORY] >= 0])
+        pairs = zip(*(part.tolist() for part in np.divmod(kinds, self._span)), strict=True)
+        asked: dict[tuple[str, ...], Keys] = {
+            USER: (np.array(rows), [(name,) for name in names]),
+            USER_CATEGORY: (
+                kinds,
+                [(names[row - rows.start], self._categories[kind]) for row, kind in pairs],
+            ),
+        }
+        if with_seen:
+            items = shop.item_ids.take(pa.array(history.indices)).to_pylist()
+            told = [(names[owner], item) for owner, item in zip(owners, items, strict=True)]
+            asked[USER_ITEM] = met[USER_ITEM], told
+        return self._known(asked)
+
+    def _known(self, asked: dict[tuple[str, ...], Keys]) -> Knowledge:
         views = [
             self._fixed.get(name) or self._view(name, features, *asked.get(self._by[name], NO_KEYS))
             for name, features in self._columns.items()
