@@ -1,9 +1,10 @@
 """Lists for every user of a shop of RetailRocket's size: time and memory, model by model.
 
-Run with ``python -m benchmarks.batch [--models auto ials …] [--part 2000]``. Reads the shop of
+Run with ``python -m benchmarks.batch [--models auto ials …] [--part 20000]``. Reads the shop of
 `benchmarks.serving_shop` and writes into a temporary copy of its published model. Each model of
 ``--models`` makes the lists of all 1.4 million users with `recomart batch`, in a process of its
-own; what is dear, the blend and the cascade, is timed on a seeded part of the users and
+own; the blend, which is not published there,
+and the cascade are timed on a seeded part of the users and
 extrapolated, and marked so.
 """
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 RECOMART = (sys.executable, "-c", "from recomart.cli import main; main()")
 N = 20
 TARGET_S, TARGET_GIB = 900, 6
+ROWS_AT_ONCE = 2_048
 NEEDED = ("published_model", "evaluation")
 
 
@@ -77,40 +79,53 @@ def verdict(found: dict[str, Any]) -> str:
 
 def parts(shop: Path, folder: Path, n_users: int) -> list[dict[str, Any]]:
     """Time what is dear on some users."""
-    from recomart.lake import Lake, LocalObjects
-    from recomart.ranking.batch import lists_of, lists_of_cascade
-    from recomart.ranking.champion import Champion
+    from recomart.lake import open_lake
+    from recomart.ranking.aliases import champion_of
+    from recomart.ranking.listers import Task, listers, lists_of
+    from recomart.ranking.shop import Shop
     from recomart.ranking.training import read_model
     from recomart.settings import load_settings
 
     shutil.copy(shop / "data" / "online.sqlite", folder / "data")
     flags = {("paths", "lake"): str(shop / "data" / "lake")}
-    champion = Champion.open(load_settings(folder, environment={}, flags=flags))
-    blend = read_model(Lake(LocalObjects(shop / "data" / "lake")), "model_blend")
-    known = len(champion.shop.users)
+    loaded = load_settings(folder, environment={}, flags=flags)
+    lake = open_lake(loaded)
+    published = champion_of(lake)
+    whole_shop, blend = Shop.read(lake, published), read_model(lake, "model_blend")
+    known = len(whole_shop.users)
     start = int(np.random.default_rng(0).integers(known - n_users))
     users = range(start, start + n_users)
-    sides: dict[str, Callable[[range], object]] = {
-        "blend": lambda some: lists_of(blend, champion.shop, some, N, exclude_seen=True),
-        "cascade": lambda some: lists_of_cascade(champion, some, N, exclude_seen=True),
-    }
-    rows = []
-    for name, side in sides.items():
-        side(users[:20])  # what is loaded at first use
-        began = time.perf_counter()
-        side(users)
-        taken = time.perf_counter() - began
-        found = {"model": name, "n_users": known, "seconds": round(taken / n_users * known)}
-        told = f"{n_users:,} users in {taken:.1f} s, without writing; extrapolated"
-        rows.append({**found, "measured": told, "verdict": verdict(found)})
-    return rows
+    task = Task(loaded, published, "cascade", N, exclude_seen=True)
+    with listers(task, known) as lists_of_blocks:
+        sides: dict[str, Callable[[range], object]] = {
+            "blend": lambda some: lists_of(blend, whole_shop, some, N, exclude_seen=True),
+            "cascade": lambda some: list(lists_of_blocks(in_blocks(some))),
+        }
+        return [timed(name, side, users, known) for name, side in sides.items()]
+
+
+def in_blocks(users: range) -> list[range]:
+    """Cut users as `recommend_all` does."""
+    edges = range(users.start, users.stop, ROWS_AT_ONCE)
+    return [range(edge, min(edge + ROWS_AT_ONCE, users.stop)) for edge in edges]
+
+
+def timed(name: str, side: Callable[[range], object], users: range, known: int) -> dict[str, Any]:
+    """Time some users, and tell how long all would take."""
+    side(users[:ROWS_AT_ONCE])  # what is loaded at first use
+    began = time.perf_counter()
+    side(users)
+    taken = time.perf_counter() - began
+    found = {"model": name, "n_users": known, "seconds": round(taken / len(users) * known)}
+    told = f"{len(users):,} users in {taken:.1f} s, without writing; extrapolated"
+    return {**found, "measured": told, "verdict": verdict(found)}
 
 
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", nargs="*", default=["auto", "sessionknn", "ials"])
-    parser.add_argument("--part", type=int, default=2_000)
+    parser.add_argument("--part", type=int, default=20_000)
     parser.add_argument("--watched", nargs=argparse.REMAINDER)
     options = parser.parse_args()
     if options.watched:

@@ -46,9 +46,19 @@ class RecomartError(Exception):
         self.cause = cause
         self.remedy = remedy
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Tell how another process makes it again."""
+        return _again, (type(self), self.args, vars(self))
+
     def __str__(self) -> str:
         """Return both lines, as every door prints them."""
         return f"{self.code}: {self.cause}\n  remedy: {self.remedy}"
+
+
+def _again(kind: type[RecomartError], args: tuple[object, ...], told: dict[str, object]) -> object:
+    error = kind.__new__(kind, *args)
+    vars(error).update(told)
+    return error
 
 
 class BadInputError(RecomartError):

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as npst
 
 from recomart.errors import BadInputError
 from recomart.models import selection
-from recomart.models.selection import top_n
+from recomart.models.selection import best_first, top_n
 
 coarse = st.sampled_from([-np.inf, -2.0, -0.0, 0.0, 0.5, 1.0, 3.0])
 """Few values, so that ties are everywhere."""
@@ -63,3 +63,11 @@ def test_the_scores_are_not_changed(rng):
 def test_a_list_of_no_items_is_refused():
     with pytest.raises(BadInputError):
         top_n(np.zeros((1, 3), dtype=np.float32), 0)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.floats(width=32, allow_nan=False)), max_size=40))
+def test_the_best_of_each_row_come_first_and_ties_stay(pairs):
+    rows = np.array([row for row, _ in pairs], dtype=np.int32)
+    scores = np.array([score for _, score in pairs], dtype=np.float32)
+
+    assert best_first(rows, scores).tolist() == np.lexsort((-scores, rows)).tolist()

@@ -11,15 +11,16 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from recomart.errors import NotFoundError
+from recomart.errors import IntegrityError, NotFoundError
 from recomart.lake import open_lake
 from recomart.models import Interactions
 from recomart.models.base import TopN
 from recomart.models.registry import model_kind
 from recomart.pipeline.batch import recommend_all
 from recomart.pipeline.promotion import promote
-from recomart.ranking import Champion
-from recomart.ranking.batch import filled, lists_of
+from recomart.ranking import Champion, batch, listers
+from recomart.ranking.aliases import champion_of
+from recomart.ranking.listers import filled, lists_of
 from tests.trained import copy_of, settings_of
 
 QUIET = {"tracking": {"is_on": False}}
@@ -31,9 +32,9 @@ def folder(published_shop, tmp_path):
     return tmp_path
 
 
-def made(folder, **batch):
+def made(folder, **told):
     """Run it; its manifest, and the lists by user: (item, score, source) best first."""
-    loaded = settings_of(folder, batch=batch, **QUIET)
+    loaded = settings_of(folder, batch=told, **QUIET)
     recommend_all(loaded)
     lake = open_lake(loaded)
     manifest = lake.latest("recommendations")
@@ -85,8 +86,11 @@ def test_a_list_that_the_model_leaves_open_is_filled_with_what_is_popular(folder
     assert np.isnan(found.scores[:, 1:]).all()
 
 
-def test_in_place_of_the_cascade_its_best_retriever_answers_and_says_so(folder):
+def test_for_very_many_users_the_best_retriever_of_a_cascade_answers_and_says_so(
+    folder, monkeypatch
+):
     promote(settings_of(folder, **QUIET), 1, "as a test")
+    monkeypatch.setattr(batch, "MOST_USERS", 10)
     manifest, lists = made(folder, n_items=5)
 
     assert manifest.details["champion"] == 1
@@ -96,14 +100,44 @@ def test_in_place_of_the_cascade_its_best_retriever_answers_and_says_so(folder):
     assert {len(rows) for rows in lists.values()} == {5}
 
 
-def test_the_cascade_itself_answers_where_it_is_asked_for(folder):
+@pytest.mark.parametrize(("most_users", "model"), [(10, "cascade"), (500_000, "auto")])
+def test_else_the_cascade_itself_answers(folder, monkeypatch, most_users, model):
     promote(settings_of(folder, **QUIET), 1, "as a test")
-    manifest, lists = made(folder, n_items=5, model="cascade")
+    monkeypatch.setattr(batch, "MOST_USERS", most_users)
+    manifest, lists = made(folder, n_items=5, model=model)
     champion = Champion.open(settings_of(folder))
 
     assert manifest.details["model"] == "cascade"
     some = list(lists)[:20]
     assert [shown(lists[user]) for user in some] == [as_told(champion, user, 5) for user in some]
+
+
+def test_processes_make_the_same_lists(folder, monkeypatch):
+    promote(settings_of(folder, **QUIET), 1, "as a test")
+    told = {"n_items": 5, "model": "cascade", "users_per_partition": 60}
+    here, _ = made(folder, **told)
+    shutil.rmtree(folder / "data" / "lake" / "models" / "recommendations")
+    monkeypatch.setattr(listers, "FEW", 0)
+    monkeypatch.setattr(listers, "threads", lambda: 2)
+    there, _ = made(folder, **told)
+
+    assert there.version == here.version
+    assert [file.sha256 for file in there.files] == [file.sha256 for file in here.files]
+
+
+def test_what_a_process_finds_wrong_is_told_as_if_it_were_here(folder, monkeypatch):
+    loaded = settings_of(folder, batch={"model": "cooccurrence"}, **QUIET)
+    promote(loaded, 1, "as a test")
+    manifest = champion_of(open_lake(loaded))
+    [path] = open_lake(loaded).paths([manifest.by_partition()["cooccurrence.arrays.npz"]])
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    monkeypatch.setattr(listers, "FEW", 0)
+    monkeypatch.setattr(listers, "threads", lambda: 2)
+
+    with pytest.raises(IntegrityError) as raised:
+        recommend_all(loaded)
+    assert path.name in raised.value.cause
+    assert raised.value.remedy
 
 
 def test_a_blend_is_asked_user_by_user(folder):

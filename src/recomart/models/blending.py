@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from recomart.models.base import TopN
-from recomart.models.opinions import Pairs, without
-from recomart.models.sparse import ranges
+from recomart.models.opinions import Pairs
+from recomart.models.selection import top_of_entries
+from recomart.models.sparse import is_entry_of, ranges
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_array
 
+    from recomart.models.base import TopN
     from recomart.models.opinions import Opinions
 
 
@@ -50,21 +51,15 @@ def rank_block(
     seen  what each had, shape (n_rows, n_items)
     """
     n_items = seen.shape[1]
+    n_rows, n_items = seen.shape
     out = seen if exclude_seen else None
     found = np.unique(np.concatenate([voice.opinions.best(n, out) for voice in voices]))
     more = _popular(found // n_items, filling, seen, n)
-    keys = np.union1d(found, without(more, seen) if exclude_seen else more)
-    pairs = Pairs.of(keys, n_items)
-    scores = _scores_at(voices, pairs, filling, seen.shape[0])
-    order = np.lexsort((pairs.items, -scores, pairs.rows))
-    starts = np.searchsorted(pairs.rows, np.arange(seen.shape[0]))
-    ranks = np.arange(len(order)) - starts[pairs.rows]  # sorting by rows first leaves rows in place
-    kept = ranks < n
-    top = TopN.empty(seen.shape[0], n)
-    places = pairs.rows[kept], ranks[kept]
-    top.items[places] = pairs.items[order][kept]
-    top.scores[places] = scores[order][kept]
-    return top
+    if exclude_seen:
+        more = more[~is_entry_of(seen, *Pairs.of(more, n_items))]
+    pairs = Pairs.of(np.union1d(found, more), n_items)
+    scores = _scores_at(voices, pairs, filling, n_rows)
+    return top_of_entries(pairs.rows, pairs.items, scores, n_rows, n)
 
 
 def _popular(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from recomart.models.sparse import look_up
+from recomart.models.sparse import is_entry_of, keys_of, look_up
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -104,7 +104,10 @@ class ManySparse:
 
     def best(self, n: int, seen: csr_array | None) -> NDArray[np.int64]:  # noqa: ARG002 - all
         """See `Opinions`."""
-        return self.keys if seen is None else without(self.keys, seen)
+        if seen is None:
+            return self.keys
+        kept: NDArray[np.int64] = self.keys[~is_entry_of(seen, *Pairs.of(self.keys, seen.shape[1]))]
+        return kept
 
     def at(self, pairs: Pairs) -> NDArray[np.float32]:
         """See `Opinions`."""
@@ -153,15 +156,3 @@ class ManyFolded:
             np.einsum("ij,ij->i", held, tastes, out=found[some])
             found[some][~(held.any(axis=1) & tastes.any(axis=1))] = -np.inf
         return found
-
-
-def keys_of(matrix: csr_array) -> NDArray[np.int64]:
-    """Return ``row * n_columns + column`` of each entry, in its order."""
-    rows = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr))
-    keys: NDArray[np.int64] = rows * matrix.shape[1] + matrix.indices
-    return keys
-
-
-def without(keys: NDArray[np.int64], seen: csr_array) -> NDArray[np.int64]:
-    """Leave out the entries of `seen`."""
-    return keys[~look_up(np.sort(keys_of(seen)), keys)[1]]

@@ -28,8 +28,8 @@ _held: list[Any] = []
 
 def spread(work: Callable[[Piece], None], pieces: Sequence[Piece]) -> None:
     """Do `work` on every piece. Pieces must not write to the same place."""
-    n_threads = threads()
-    if n_threads < 2 or len(pieces) <= FEW or getattr(_here, "is_worker", False):
+    n_threads = threads_here()
+    if n_threads < 2 or len(pieces) <= FEW:
         for piece in pieces:
             work(piece)
         return
@@ -44,6 +44,17 @@ def hold_blas_to_one_thread() -> None:
     With a BLAS of two threads a list took twice the CPU time, for they wait by turning round.
     """
     _controller().limit(limits=1, user_api="blas")
+
+
+def hold_to_one_thread() -> None:
+    """Hold this process to the thread that asks: others of its kind have the other cores."""
+    hold_blas_to_one_thread()
+    _enter()
+
+
+def threads_here() -> int:
+    """Return the number of threads that who asks may use: one, if it is one of many itself."""
+    return 1 if getattr(_here, "is_worker", False) else threads()
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
@@ -64,11 +63,18 @@ class SameForAll(Scorer[csr_array], Generic[Config]):
         """Take the best that are not in a row; see `Scorer.rank`."""
         top = TopN.empty(seen.shape[0], n)
         scores, order = self._item_scores(), self._order()
-        for row, (first, stop) in enumerate(pairwise(seen.indptr.tolist())):
-            best = order[: n + stop - first]
-            if exclude_seen and stop > first:
-                best = best[~np.isin(best, seen.indices[first:stop])]
-            best = best[:n]
+        best = order[:n]
+        top.items[:, : len(best)], top.scores[:, : len(best)] = best, scores[best]
+        if not exclude_seen:
+            return top
+        is_best = np.zeros(self.n_items, dtype=bool)
+        is_best[best] = True
+        rows = np.repeat(np.arange(seen.shape[0]), np.diff(seen.indptr))
+        for row in np.unique(rows[is_best[seen.indices]]).tolist():
+            had = seen.indices[seen.indptr[row] : seen.indptr[row + 1]]
+            best = order[: n + len(had)]
+            best = best[~np.isin(best, had)][:n]
+            top.items[row], top.scores[row] = -1, np.nan
             top.items[row, : len(best)], top.scores[row, : len(best)] = best, scores[best]
         return top
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MANY_ITEMS = 20_000
 """From so many items on a batch is ranked by a search, where a model has one."""
+REACHED = 8
+"""Rows reach about one in so many items at most, where a model has an opinion on few."""
 Taste = TypeVar("Taste")
 
 
@@ -113,7 +115,7 @@ class SparseScorer(Scorer[Taste]):
             best = top_n_of_some(scores, n, seen[rows] if exclude_seen else None)
             top.items[rows], top.scores[rows] = best.items, best.scores
 
-        spread(fill, row_blocks(*seen.shape))
+        spread(fill, row_blocks(seen.shape[0], seen.shape[1] // REACHED))
         return top
 
 

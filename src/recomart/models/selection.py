@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from recomart.models.base import TopN
+from recomart.models.sparse import is_entry_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,19 +45,44 @@ def top_n(scores: NDArray[np.float32], n: int) -> TopN:
     Exact. Two passes instead of a sort: the n-th largest of the maxima of column groups is a
     bound that at least n scores reach, and only those that reach it are sorted.
     """
-    top = TopN.empty(len(scores), n)
+    TopN.empty(0, n)  # refuses a list of no items
     bound = np.maximum(_bound(scores, n), LOWEST)
     reached = np.flatnonzero(scores >= bound[:, None])
     rows, columns = np.divmod(reached, scores.shape[1])
-    values = scores.ravel()[reached]
-    order = np.lexsort((columns, -values, rows))
-    rows, columns, values = rows[order], columns[order], values[order]
-    starts = np.searchsorted(rows, np.arange(len(scores)))
-    rank = np.arange(len(rows)) - starts[rows]
-    kept = rank < n
-    top.items[rows[kept], rank[kept]] = columns[kept]
-    top.scores[rows[kept], rank[kept]] = values[kept]
+    return top_of_entries(rows, columns, scores.ravel()[reached], len(scores), n)
+
+
+def top_of_entries(
+    rows: NDArray[np.integer],
+    columns: NDArray[np.integer],
+    values: NDArray[np.float32],
+    n_rows: int,
+    n: int,
+) -> TopN:
+    """Pick the `n` best of the entries of each row; those of a row lie together, rows rise.
+
+    Ties go to the entry that stands first.
+    """
+    top = TopN.empty(n_rows, n)
+    order = best_first(rows, values)
+    rank = np.arange(len(rows)) - np.searchsorted(rows, np.arange(n_rows))[rows]
+    kept = rank < n  # sorted by rows first: those stay where they are
+    places, order = (rows[kept], rank[kept]), order[kept]
+    top.items[places], top.scores[places] = columns[order], values[order]
     return top
+
+
+def best_first(rows: NDArray[np.integer], scores: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Return the order that puts the best of each row first; ties keep their order.
+
+    By one stable sort of whole numbers, which takes half the time of a sort by two keys: the bits
+    of a 32-bit number, all but the first turned round where it is negative, rise as it does.
+
+    rows  from 0 to 2**31
+    """
+    bits = (np.float32(0) - scores).view(np.int32)  # 0 has one sign
+    bits ^= (bits >> 31) & np.int32(0x7FFFFFFF)
+    return np.argsort((rows.astype(np.int64) << 32) + bits, kind="stable")
 
 
 def top_n_of_some(scores: csr_array, n: int, seen: csr_array | None = None) -> TopN:
@@ -67,20 +92,12 @@ def top_n_of_some(scores: csr_array, n: int, seen: csr_array | None = None) -> T
 
     seen  entries that are never picked, shape as `scores`
     """
-    top = TopN.empty(scores.shape[0], n)
-    is_seen = np.zeros(scores.shape[1], dtype=bool)
-    for row, (start, stop) in enumerate(pairwise(scores.indptr.tolist())):
-        columns, values = scores.indices[start:stop], scores.data[start:stop]
-        kept = values != 0
-        if seen is not None:
-            held = seen.indices[seen.indptr[row] : seen.indptr[row + 1]]
-            is_seen[held] = True
-            kept &= ~is_seen[columns]
-            is_seen[held] = False
-        best = best_of(columns[kept], values[kept], n)
-        top.items[row, : len(best.items)] = best.items
-        top.scores[row, : len(best.items)] = best.scores
-    return top
+    scores.sort_indices()
+    rows = np.repeat(np.arange(scores.shape[0]), np.diff(scores.indptr))
+    kept = scores.data != 0
+    if seen is not None:
+        kept &= ~is_entry_of(seen, rows, scores.indices)
+    return top_of_entries(rows[kept], scores.indices[kept], scores.data[kept], scores.shape[0], n)
 
 
 def _bound(scores: NDArray[np.float32], n: int) -> NDArray[np.float32]:

@@ -10,7 +10,6 @@ Session-based Recommendations", SIGIR 2019 (STAN).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,14 +60,16 @@ class SessionKNNConfig(BaseModel, frozen=True, extra="forbid"):
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """The sessions that vote for one history.
+    """The sessions that vote, for one history after the other.
 
-    sessions    int64, shape (n_neighbours,)
+    rows        shape (n_neighbours,), never falling: for whom
+    sessions    same shape
     likeness    float32, same shape
     position    float32, same shape: where the neighbour holds the latest item that is shared
     """
 
-    sessions: NDArray[np.int64]
+    rows: NDArray[np.integer]
+    sessions: NDArray[np.integer]
     likeness: NDArray[np.float32]
     position: NDArray[np.float32]
 
@@ -122,14 +123,13 @@ class SessionKNN(SparseScorer[Sequences], SequenceScorer):
         return self
 
     def some_scores_of(self, taste: Sequences) -> csr_array:
-        """Let the nearest sessions vote, row by row."""
+        """Let the nearest sessions of each row vote."""
         self._fitted()
-        found: list[tuple[NDArray[np.int32], NDArray[np.float32]]] = []
-        for first, stop in pairwise(taste.starts.tolist()):
-            found.append(self._after(taste.items[first:stop]))
-        starts = np.cumsum([0, *(len(items) for items, _ in found)])
-        items, scores = (np.concatenate(part) for part in zip(*found, strict=True))
-        return csr_array((scores, items, starts), shape=(len(taste), self.n_items))
+        n_rows, recent = len(taste), taste.last(self.config.last_events)
+        keys, scores = self._after(recent.items, recent.rows, recent.starts[1:])
+        rows, items = np.divmod(keys, self.n_items)
+        starts = np.searchsorted(rows, np.arange(n_rows + 1))
+        return csr_array((scores, items, starts), shape=(n_rows, self.n_items))
 
     def recommend_one(self, visitor: Visitor, n: int, *, exclude_seen: bool) -> Ranking:
         """Let the sessions nearest to what a visitor did vote; see `recommend_to`."""
@@ -139,9 +139,12 @@ class SessionKNN(SparseScorer[Sequences], SequenceScorer):
     def opinion_of(self, visitor: Visitor) -> Sparse:
         """Return what it thinks comes next for a visitor."""
         self._fitted()
-        if not len(visitor.latest):
-            return Sparse(visitor.latest, np.empty(0, dtype=np.float32), self.n_items)
-        return Sparse(*self._after(visitor.latest), self.n_items)
+        recent = visitor.latest[-self.config.last_events :]
+        if not len(recent):
+            return Sparse(recent, np.empty(0, dtype=np.float32), self.n_items)
+        nobody = np.zeros(len(recent), dtype=np.int64)
+        items, scores = self._after(recent, nobody, np.array([len(recent)]))
+        return Sparse(items.astype(np.int32), scores, self.n_items)
 
     def similar_items(self, items: NDArray[np.int32], n: int) -> TopN:
         """Rank by the score after a session of that item alone; see `Recommender`."""
@@ -231,45 +234,63 @@ class SessionKNN(SparseScorer[Sequences], SequenceScorer):
         self.item_sessions_ = rows[order].astype(np.int32)
         self.item_positions_ = self.session_positions_[order]
 
-    def _after(self, history: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Return the items that may come after a history, rising, and their scores."""
-        voters = self._neighbours(history[-self.config.last_events :])
-        entries, worth = self._votes(voters)
-        items, total = summed(self.session_items_[entries], worth, self.n_items)
-        return items, total * self.idf_[items]
+    def _after(
+        self, items: NDArray[np.int32], rows: NDArray[np.int64], ends: NDArray[np.int64]
+    ) -> tuple[NDArray[np.integer], NDArray[np.float32]]:
+        """Return what may come after some histories, as ``row * n_items + item``, and its scores.
 
-    def _neighbours(self, history: NDArray[np.int32]) -> Neighbours:
-        """Find the sessions most like a history, whose last item is the latest."""
-        items, back = np.unique(history[::-1], return_index=True)
-        worth = np.exp(-back / self.config.position_decay)
+        The histories stand one after the other, the latest item of each last; what is returned
+        rises.
+
+        rows  of each item
+        ends  of each row: where the next begins
+        """
+        most = len(ends) * max(self.n_items, len(self.session_weights_))
+        narrow = rows.astype(np.int32 if most <= np.iinfo(np.int32).max else np.int64)
+        voters = self._neighbours(items, narrow, ends[rows] - 1 - np.arange(len(items)))
+        keys, worth = self._votes(voters)
+        keys, total = summed(keys, worth, len(ends) * self.n_items)
+        return keys, total * self.idf_[keys % self.n_items]
+
+    def _neighbours(
+        self, items: NDArray[np.int32], rows: NDArray[np.integer], back: NDArray[np.int64]
+    ) -> Neighbours:
+        """Find the sessions most like each history; `back`: items that came after, in the row."""
+        n_items, n_sessions = self.n_items, len(self.session_weights_)
+        keys, latest = np.unique((rows * n_items + items)[::-1], return_index=True)
+        worth = np.exp(-back[::-1][latest] / self.config.position_decay)
+        rows, items = np.divmod(keys, n_items)
         spans = self.item_starts_[items], self.item_starts_[items + 1]
         entries = ranges(*spans)
         of_item = np.repeat(np.arange(len(items)), spans[1] - spans[0])
-        sessions = self.item_sessions_[entries]
+        sessions = rows[of_item] * n_sessions + self.item_sessions_[entries]
         order = np.lexsort((worth[of_item], sessions))  # the latest shared item comes last
         sessions, of_item, entries = sessions[order], of_item[order], entries[order]
         is_last = np.append(np.diff(sessions) != 0, np.ones(min(len(sessions), 1), dtype=bool))
         ends = np.flatnonzero(is_last)
         summed = np.add.reduceat(worth[of_item], np.append(0, ends[:-1] + 1)) if len(ends) else ends
-        found = sessions[ends]
+        rows, found = np.divmod(sessions[ends], n_sessions)
         likeness = summed * self.session_weights_[found]
-        if len(found) > self.config.neighbours:
-            # by likeness, and of equals those that lie together in the index of sessions
-            kept = np.sort(np.argsort(-likeness, kind="stable")[: self.config.neighbours])
-            found, likeness, ends = found[kept], likeness[kept], ends[kept]
-        position = self.item_positions_[entries[ends]]
+        kept = _nearest(rows, likeness, self.config.neighbours)
         return Neighbours(
-            found.astype(np.int64), likeness.astype(np.float32), position.astype(np.float32)
+            rows[kept],
+            found[kept],
+            likeness[kept].astype(np.float32),
+            self.item_positions_[entries[ends[kept]]].astype(np.float32),
         )
 
-    def _votes(self, voters: Neighbours) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return entries of the sessions that vote, and what each entry is worth."""
+    def _votes(self, voters: Neighbours) -> tuple[NDArray[np.integer], NDArray[np.float32]]:
+        """Return for whom the sessions vote, ``row * n_items + item``, and what each vote is worth.
+
+        A key comes again where several sessions hold the item.
+        """
         first, stop = (self.session_starts_[voters.sessions + place] for place in (0, 1))
         entries = ranges(first, stop)
         voter = np.repeat(np.arange(len(first)), stop - first)
         away = np.abs(self.session_positions_[entries] - voters.position[voter])
         worth = voters.likeness[voter] * np.exp(-away / self.config.distance_decay)
-        return entries, worth.astype(np.float32)
+        keys = voters.rows[voter] * self.n_items + self.session_items_[entries]
+        return keys, worth.astype(np.float32)
 
     def _fitted(self) -> Self:
         if not hasattr(self, "idf_"):
@@ -305,6 +326,23 @@ _DTYPES = {
     "session_starts": np.int64,
     "session_weights": np.float32,
 }
+
+
+def _nearest(
+    rows: NDArray[np.integer], likeness: NDArray[np.floating], most: int
+) -> NDArray[np.intp] | slice:
+    """Choose at most so many of each row by likeness, in the order that they have; rows rise.
+
+    Of equals, those that lie together in the index of sessions.
+    """
+    if len(rows) <= most:
+        return slice(None)
+    if rows[0] == rows[-1]:  # serving asks for one
+        return np.sort(np.argsort(-likeness, kind="stable")[:most])
+    starts = np.flatnonzero(np.diff(rows, prepend=-1))
+    order = np.lexsort((-likeness, rows))
+    place = np.arange(len(rows)) - np.repeat(starts, np.diff(np.append(starts, len(rows))))
+    return np.sort(order[place < most])
 
 
 def _last_of_each(

@@ -126,6 +126,21 @@ def look_up(
     return place, rising[place] == wanted
 
 
+def keys_of(matrix: csr_array) -> NDArray[np.int64]:
+    """Return ``row * n_columns + column`` of each entry, in its order."""
+    rows = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr))
+    keys: NDArray[np.int64] = rows * matrix.shape[1] + matrix.indices
+    return keys
+
+
+def is_entry_of(
+    matrix: csr_array, rows: NDArray[np.integer], columns: NDArray[np.integer]
+) -> NDArray[np.bool_]:
+    """Tell which pairs of row and column are entries of a matrix."""
+    wanted = rows.astype(np.int64) * matrix.shape[1] + columns
+    return look_up(np.sort(keys_of(matrix)), wanted)[1]
+
+
 def summed(
     items: NDArray[Any], worth: NDArray[np.float32], n_items: int
 ) -> tuple[NDArray[Any], NDArray[np.float32]]:

@@ -1,51 +1,39 @@
 """Lists for every user as a data set: made in blocks of users, by the batch verbs of one model.
 
-The cascade looks features up for hundreds of candidates a user, and takes milliseconds for each;
-unless it is asked for by name, the best of its retrievers answers in its place.
+The cascade orders hundreds of candidates for each user. With very many users, unless it is asked
+for by name, the best of its retrievers answers in its place.
 """
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from recomart.errors import NotFoundError
-from recomart.features.online import OnlineFeatures, open_online
 from recomart.lake import hash_of
 from recomart.lake.unfinished import Unfinished
-from recomart.models.base import TopN
-from recomart.models.blend import Blend
-from recomart.models.parallel import spread
-from recomart.models.sequences import recommend_for
-from recomart.models.visitor import recommend_to
 from recomart.ranking.aliases import champion_of
 from recomart.ranking.cascade import NAME as CASCADE
-from recomart.ranking.champion import Champion, read_published
 from recomart.ranking.lines import POPULAR
+from recomart.ranking.listers import Task, listers
 from recomart.ranking.shop import Shop
 from recomart.vocabulary import RECOMMENDATION_COLUMNS, RECOMMENDATIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Protocol
+    from collections.abc import Callable, Iterable, Iterator
 
-    from numpy.typing import NDArray
     from pydantic import JsonValue
 
     from recomart.lake import Draft, FileEntry, Lake, Manifest, Workbench
-    from recomart.models.base import Recommender
-
-    class Lister(Protocol):
-        """Makes the lists of some users."""
-
-        def __call__(self, users: range) -> Lists:
-            """Return the lists of users by their places in the id map."""
+    from recomart.ranking.listers import Lists
 
 
 AUTO = "auto"
+MOST_USERS = 500_000
+"""Up to so many, the cascade makes the lists itself: eight minutes on two cores."""
 ROWS_AT_ONCE = 4_096
 """Users whose lists are made together."""
 CASCADE_ROWS = 256
@@ -59,17 +47,6 @@ class Choice(NamedTuple):
     why: str
 
 
-class Lists(NamedTuple):
-    """The lists of a block of users, a row each.
-
-    top      items and scores; NaN where popularity filled
-    sources  who brought an item; as many as the items, or one for all that are not filled
-    """
-
-    top: TopN
-    sources: NDArray[np.object_] | str
-
-
 def recommend_all(bench: Workbench) -> None:
     """Write `recommendations`: the best items of every user that the champion knows.
 
@@ -78,22 +55,22 @@ def recommend_all(bench: Workbench) -> None:
     """
     lake, settings = bench.lake, bench.settings.batch
     published = champion_of(lake)
-    choice = chosen(lake, published, settings.model)
     exclude_seen = bench.settings.evaluation.exclude_seen
     draft, notes = bench.draft(RECOMMENDATIONS), Unfinished(lake, RECOMMENDATIONS)
     shop = Shop.read(lake, published)
-    lister: Lister | None = None
+    choice = chosen(lake, published, len(shop.users), settings.model)
     made_of = (published.version, choice.model, settings.n_items, exclude_seen, bench.code_version)
     n_kept = 0
-    for name, users in partitions(len(shop.users), settings.users_per_partition):
-        made_by = hash_of(*made_of, users.start, users.stop)
-        if (entry := notes.find(made_by)) is not None:
-            draft.keep(entry)
-            n_kept += 1
-            continue
-        lister = lister or _lister(bench, published, shop, choice.model)
-        notes.note(_write(draft, shop, lister, name, users, made_by))
-        bench.log.info("lists_written", partition=name, users=len(users))
+    task = Task(bench.loaded, published, choice.model, settings.n_items, exclude_seen)
+    with listers(task, len(shop.users)) as lists_of_blocks:
+        for name, users in partitions(len(shop.users), settings.users_per_partition):
+            made_by = hash_of(*made_of, users.start, users.stop)
+            if (entry := notes.find(made_by)) is not None:
+                draft.keep(entry)
+                n_kept += 1
+                continue
+            notes.note(_write(draft, shop, lists_of_blocks, name, users, made_by))
+            bench.log.info("lists_written", partition=name, users=len(users))
     draft.columns = draft.columns or dict(RECOMMENDATION_COLUMNS)
     details: dict[str, JsonValue] = {
         "model": choice.model,
@@ -108,7 +85,7 @@ def recommend_all(bench: Workbench) -> None:
     bench.log.info("recommendations_published", model=choice.model, kept=n_kept)
 
 
-def chosen(lake: Lake, published: Manifest, wanted: str = AUTO) -> Choice:
+def chosen(lake: Lake, published: Manifest, n_users: int, wanted: str = AUTO) -> Choice:
     """Choose the model that makes the lists. Raises NotFoundError, naming those there are."""
     champion, there = str(published.details["model"]), _models(published)
     known = [*there, CASCADE] if champion == CASCADE else there
@@ -116,14 +93,14 @@ def chosen(lake: Lake, published: Manifest, wanted: str = AUTO) -> Choice:
         if wanted not in known:
             raise NotFoundError.of("published model", wanted, [AUTO, *known])
         return Choice(wanted, "asked for by `batch.model`")
-    if champion != CASCADE:
+    if champion != CASCADE or n_users <= MOST_USERS:
         return Choice(champion, "the champion")
     for name, figure in _judged(lake, published):
         if name in there:
             return Choice(
                 name,
-                "the champion is the cascade, too slow for every user; this is the best of its "
-                f"retrievers in the evaluation ({figure})",
+                f"the champion is the cascade, too slow for {n_users:,} users; this is the best of "
+                f"its retrievers in the evaluation ({figure})",
             )
     return Choice(there[0], "the champion is the cascade; its retrievers were not judged")
 
@@ -153,85 +130,25 @@ def _judged(lake: Lake, published: Manifest) -> list[tuple[str, str]]:
     return []
 
 
-def _lister(bench: Workbench, published: Manifest, shop: Shop, name: str) -> Lister:
-    """Load what makes the lists: one model, or all of the cascade."""
-    n, exclude_seen = bench.settings.batch.n_items, bench.settings.evaluation.exclude_seen
-    if name == CASCADE:
-        online = open_online(bench.settings.paths.online, bench.loaded.folder)
-        champion = Champion.load(bench.lake, OnlineFeatures(online), published)
-        return lambda users: lists_of_cascade(champion, users, n, exclude_seen=exclude_seen)
-    model = read_published(bench.lake, published, name)
-
-    def of_one(users: range) -> Lists:
-        top = lists_of(model, shop, users, n, exclude_seen=exclude_seen)
-        return Lists(filled(top, shop, users, exclude_seen=exclude_seen), name)
-
-    return of_one
-
-
-def lists_of(model: Recommender, shop: Shop, users: range, n: int, *, exclude_seen: bool) -> TopN:
-    """Rank `n` items for each of some users by one model, as the champion would for one of them."""
-    rows = slice(users.start, users.stop)
-    blend = cast("object", model)
-    if not isinstance(blend, Blend) or blend.looks_at_few:
-        history, sequences = shop.history[rows], shop.sequences(rows)
-        return recommend_for(model, history, sequences, n, exclude_seen=exclude_seen)
-    top = TopN.empty(len(users), n)  # in a batch it would score every item for every user
-    for row, user in enumerate(users):
-        best = recommend_to(model, shop.of_row(user).visitor, n, exclude_seen=exclude_seen)
-        top.items[row, : len(best.items)] = best.items
-        top.scores[row, : len(best.items)] = best.scores
-    return top
-
-
-def filled(top: TopN, shop: Shop, users: range, *, exclude_seen: bool) -> TopN:
-    """Put what is popular now where a list has room; its score is NaN."""
-    items, n = top.items.copy(), top.items.shape[1]
-    for row in np.flatnonzero(items[:, -1] < 0).tolist():
-        held = items[row][items[row] >= 0]
-        if exclude_seen:
-            start, stop = shop.history.indptr[users.start + row : users.start + row + 2]
-            out = np.concatenate([held, shop.history.indices[start:stop]])
-        else:
-            out = held
-        some = shop.popular_first[: n + len(out)]
-        more = some[~np.isin(some, out)][: n - len(held)]
-        items[row, len(held) : len(held) + len(more)] = more
-    return TopN(items, top.scores)
-
-
-def lists_of_cascade(champion: Champion, users: range, n: int, *, exclude_seen: bool) -> Lists:
-    """Rank `n` items for each of some users by the whole cascade, as it would for one of them."""
-    top = TopN.empty(len(users), n)
-    sources = np.full((len(users), n), POPULAR, dtype=object)
-
-    def fill(start: int) -> None:
-        """Fill in the lists of a block of users."""
-        rows = slice(start, start + CASCADE_ROWS)
-        found = champion.ranked(users[rows], exclude_seen=exclude_seen)
-        best = found.top(n)
-        top.items[rows], top.scores[rows] = best.items, best.scores
-        kept = found.ranks <= n
-        chosen = found.candidates.take(kept)
-        names = np.array(chosen.retrievers, dtype=object)
-        sources[start + chosen.rows, found.ranks[kept] - 1] = names[chosen.origins]
-
-    spread(fill, range(0, len(users), CASCADE_ROWS))
-    return Lists(filled(top, champion.shop, users, exclude_seen=exclude_seen), sources)
-
-
 def _write(
-    draft: Draft, shop: Shop, lister: Lister, name: str, users: range, made_by: str
+    draft: Draft,
+    shop: Shop,
+    lists_of_blocks: Callable[[Iterable[range]], Iterator[Lists]],
+    name: str,
+    users: range,
+    made_by: str,
 ) -> FileEntry:
     """Write a partition, a block of users at a time."""
     schema = pa.schema(
         [(column, pa.type_for_alias(kind)) for column, kind in RECOMMENDATION_COLUMNS.items()]
     )
 
+    starts = range(users.start, users.stop, ROWS_AT_ONCE)
+    blocks = [range(start, min(start + ROWS_AT_ONCE, users.stop)) for start in starts]
+
     def batches() -> Iterator[pa.RecordBatch]:
-        for start in range(users.start, users.stop, ROWS_AT_ONCE):
-            some = range(start, min(start + ROWS_AT_ONCE, users.stop))
-            yield from _rows(shop, some, lister(some), schema).to_batches()
+        for some, lists in zip(blocks, lists_of_blocks(blocks), strict=True):
+            yield from _rows(shop, some, lists, schema).to_batches()
 
     return draft.add_table(
         pa.RecordBatchReader.from_batches(schema, batches()), name, made_by=made_by

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from recomart.models.item_to_item import ItemToItem
+from recomart.models.selection import best_first
 from recomart.models.sequences import recommend_for
+from recomart.models.sparse import is_entry_of
 from recomart.models.visitor import recommend_to
 
 if TYPE_CHECKING:
@@ -67,10 +69,7 @@ class Candidates:
 
     def contains(self, wanted: csr_array) -> NDArray[np.bool_]:
         """Tell which candidates are entries of `wanted`, shape (n_rows, n_items)."""
-        n_items = wanted.shape[1]
-        rows = np.repeat(np.arange(wanted.shape[0]), np.diff(wanted.indptr))
-        keys = rows.astype(np.int64) * n_items + wanted.indices
-        return np.isin(self.rows.astype(np.int64) * n_items + self.items, keys)
+        return is_entry_of(wanted, self.rows, self.items)
 
 
 def retrieve(
@@ -158,24 +157,24 @@ def _joined(
 ) -> Candidates:
     keys = held.items if n_rows == 1 else held.rows * np.int64(n_items) + held.items
     distinct, entries = np.unique(keys, return_inverse=True)
-    shape = (len(distinct), len(retrievers))
-    scores, ranks = np.full((2, *shape), np.nan, dtype=np.float32)
-    votes = np.zeros(shape, dtype=np.float32)
     at = (held.places + 1).astype(np.float32)
-    scores[entries, held.of], ranks[entries, held.of] = held.scores, at
-    votes[entries, held.of] = 1 / (RANK_OFFSET + at)
-    fused = votes.sum(axis=1)
+    fused = np.bincount(entries, 1 / (RANK_OFFSET + at)).astype(np.float32)
     if n_rows == 1:
         rows, items = np.zeros(len(distinct), dtype=np.int32), distinct
         order = (-fused).argsort(kind="stable")[:most]  # distinct items rise
     else:
         rows, items = np.divmod(distinct, n_items)
-        order = np.lexsort((items, -fused, rows))
+        order = best_first(rows, fused)
         order = order[place_in_row(rows[order]) < most]
-    whole = Candidates(
-        retrievers, rows.astype(np.int32), items.astype(np.int32), scores, ranks, fused, n_rows
-    )
-    return whole.take(order)
+    place = np.full(len(distinct), -1)
+    place[order] = np.arange(len(order))
+    places = place[entries]
+    kept = places >= 0
+    scores, ranks = np.full((2, len(order), len(retrievers)), np.nan, dtype=np.float32)
+    scores[places[kept], held.of[kept]] = held.scores[kept]
+    ranks[places[kept], held.of[kept]] = at[kept]
+    rows, items = (part[order].astype(np.int32) for part in (rows, items))
+    return Candidates(retrievers, rows, items, scores, ranks, fused[order], n_rows)
 
 
 def place_in_row(rows: NDArray[np.integer]) -> NDArray[np.int64]:

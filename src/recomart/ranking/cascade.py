@@ -10,6 +10,7 @@ import numpy as np
 
 from recomart.errors import BadInputError
 from recomart.models.base import TopN
+from recomart.models.selection import best_first
 from recomart.models.sparse import look_up
 from recomart.ranking.candidates import place_in_row, retrieve, retrieve_for
 from recomart.ranking.knowledge import columns_of, matrix_of
@@ -135,7 +136,7 @@ def in_order(
     if candidates.n_rows == 1:  # serving asks for one row
         order = np.argsort(-scores, kind="stable")
     else:
-        order = np.lexsort((-scores, candidates.rows))
+        order = best_first(candidates.rows, scores)
     if max_per_category is not None:
         kinds = categories[candidates.items[order]]
         by_kind = np.lexsort((np.arange(len(order)), kinds, candidates.rows[order]))

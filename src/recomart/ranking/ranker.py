@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from recomart.errors import ArtefactError, BadInputError, MissingExtraError
+from recomart.models.parallel import threads_here
 from recomart.ranking.candidates import place_in_row
 from recomart.ranking.knowledge import RANK
 
@@ -145,7 +146,7 @@ class Ranker:
         """Score rows, float32, shape (n_rows,); comparable within one list."""
         if not len(matrix):
             return np.zeros(0, dtype=np.float32)
-        n_threads = 1 if len(matrix) < 2_000 else -1
+        n_threads = 1 if len(matrix) < 2_000 else threads_here()
         scores: NDArray[np.float32] = self.trees.predict(matrix, thread_count=n_threads)
         return scores.astype(np.float32)
 

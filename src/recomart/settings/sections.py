@@ -189,7 +189,7 @@ class BatchSettings(Section):
     model: str = Field(
         "auto",
         description="the published model that makes the lists; auto: the champion, and where that "
-        "is the cascade, the best of its retrievers",
+        "is the cascade and there are over 500,000 users, the best of its retrievers",
     )
     users_per_partition: int = Field(
         50_000, ge=1, description="users of one file; what is finished outlives a killed run"
