@@ -3,9 +3,8 @@
 Run with ``python -m benchmarks.batch [--models auto ials …] [--part 20000]``. Reads the shop of
 `benchmarks.serving_shop` and writes into a temporary copy of its published model. Each model of
 ``--models`` makes the lists of all 1.4 million users with `recomart batch`, in a process of its
-own; the blend, which is not published there,
-and the cascade are timed on a seeded part of the users and
-extrapolated, and marked so.
+own. The blend, which is not published there, and the cascade are timed on a seeded part of the
+users and extrapolated, and marked so.
 """
 
 from __future__ import annotations
