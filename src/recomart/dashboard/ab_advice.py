@@ -35,7 +35,7 @@ def next_steps(shop: Shop, started: Started, found: Found | None) -> list[Step]:
     if winner is not None and found is not None and found.is_sound:
         return _decide(shop, started, winner)
     if not started.is_running:
-        return [("Nothing was found. All visitors see what they saw before.", [])]
+        return [("No variant was better; all visitors see the champion's lists.", [])]
     told = [
         (f"Stop {one.variant}: it is worse.", [_stop(shop, started, "worse", one.variant)])
         for one in main

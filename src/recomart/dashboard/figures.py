@@ -165,7 +165,7 @@ def differences(rows: Sequence[Mapping[str, Any]], x: str, says: str, key: str) 
     least, most = _ends(rows)
     least, most = min(least, 0.0), max(most, 0.0)
     room = 0.12 * (most - least or 1.0)
-    layers = _whiskers(rows, x, (least - room / 2, most + room), tones, ("+.0%", "+.1%"))
+    layers = _whiskers(rows, x, (least - room / 2, most + room), tones, (".2~%", "+.1%"))
     zero = alt.Chart(_data([{"zero": 0}])).mark_rule(color=colours["ink"], strokeWidth=1.5)
     put(alt.layer(zero.encode(x="zero:Q"), *layers).properties(height=_height(rows)), says, key)
 

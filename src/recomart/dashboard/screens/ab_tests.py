@@ -25,6 +25,11 @@ VERDICTS = {
     "open": look.pill("open", "quiet"),
     "unsound": look.pill("cannot be told", "warn"),
 }
+COUNTS = ("purchases",)
+"""Metrics that are no shares of units."""
+LEAST_P = 0.0001
+"""A smaller one is not written out."""
+DAY_S = DAY_US / SECOND_US
 TONES: dict[str, Tone] = {"better": "good", "worse": "warn"}
 
 
@@ -123,17 +128,19 @@ def _tiles(started: Started, found: Found | None) -> list[Tile]:
     n_units, n_lists, n_counted = (
         sum(getattr(one, name) for one in found.variants) for name in ("units", "lists", "counted")
     )
-    window = words.span(started.declared.window_days * DAY_US / SECOND_US)
+    window = words.span(started.declared.window_days * DAY_S)
     note = f"{n_lists:,} lists; {n_counted:,} counted, {window} after their first"
     told.append((f"{started.declared.unit.title()}s", f"{n_units:,}", note))
     ratio: Tone = "warn" if found.is_lopsided else "good"
     says = "broken" if found.is_lopsided else "as drawn"
-    told.append(("Sample ratio", says, f"p = {found.ratio_p:.2g}", ratio))
+    told.append(("Sample ratio", says, f"p: {_p(found.ratio_p)}", ratio))
     main = found.by_main_metric()
     told += [_difference(one) for one in main]
     told += _needed(main, started.declared.unit)
     explained = max((one.explained for one in main), default=0.0)
-    told.append(("Noise taken away", f"{explained:.0%}", "of the variance, by what came before"))
+    told.append(
+        ("Variance cut", f"{explained:.0%}", f"by what {started.declared.unit}s did before (CUPED)")
+    )
     return told
 
 
@@ -154,8 +161,8 @@ def _needed(main: list[Compared], unit: str) -> list[Tile]:
         return []
     days = max(one.days_needed or 0.0 for one in waiting)
     units = max(one.units_needed or 0 for one in waiting)
-    needed = words.span(days * DAY_US / SECOND_US)
-    return [("Still needed", f"about {needed}", f"{units:,} {unit}s, at the pace so far")]
+    needed = words.span(days * DAY_S)
+    return [("Still needed", f"≈{words.BLANK}{needed}", f"{units:,} {unit}s, at the pace so far")]
 
 
 def _loud(started: Started, found: Found | None) -> list[tuple[str, Tone]]:
@@ -243,22 +250,41 @@ def _compared(started: Started, found: Found) -> None:
             f"together ({level}): look, and stop, at any time."
         )
         figures.differences(rows, f"difference from {control}", says, "differences")
-    columns = ("variant", "metric", "mean", control, "difference", f"{level} interval", "p",
-               "noise taken away", "", "still needed")  # fmt: skip
+    columns = (
+        *("variant", "metric", f"mean / {control}", f"difference, {level} interval", "p"),
+        *("variance cut", "still needed", ""),
+    )
     main = [place for place, one in enumerate(found.compared) if one.metric == found.metric]
     look.table(columns, [_row(one) for one in found.compared], best=main)
     look.text(
-        "Noise taken away: the share of the variance that what they did before explains (CUPED). "
-        "Still needed: until the least effect worth finding is found four times in five."
+        f"Means are per {started.declared.unit}; pp: percentage points. Variance cut: the share "
+        "that what they did before explains (CUPED). Still needed: until the least effect worth "
+        "finding is found four times in five."
     )
 
 
 def _row(one: Compared) -> tuple[object, ...]:
-    ends = "–" if one.low is None else words.unbroken(f"{one.low:+.4f} to {one.high or 0:+.4f}")
-    needed = "–" if one.days_needed is None else words.span(one.days_needed * DAY_US / SECOND_US)
-    means = one.mean, one.control_mean, one.difference
-    return (one.variant, one.metric, *means, ends, f"{one.p:.2g}", f"{one.explained:.0%}",
-            VERDICTS[one.verdict], needed)  # fmt: skip
+    is_count = one.metric in COUNTS
+    size, unit = (1.0, "") if is_count else (100.0, " pp")
+    difference = f"{one.difference * size:+.2f}{unit}"
+    if one.low is not None and one.high is not None:
+        ends = f"[{one.low * size:+.2f}, {one.high * size:+.2f}]"
+        difference = f"{one.difference * size:+.2f} {ends}{unit}"
+    written = ".3f" if is_count else ".1%"
+    return (
+        one.variant,
+        one.metric,
+        look.whole(f"{one.mean:{written}} / {one.control_mean:{written}}"),
+        look.whole(difference),
+        look.whole(_p(one.p)),
+        f"{one.explained:.0%}",
+        "–" if one.days_needed is None else words.span(one.days_needed * DAY_S),
+        VERDICTS[one.verdict],
+    )
+
+
+def _p(p: float) -> str:
+    return f"{p:.2g}" if p >= LEAST_P else f"< {LEAST_P:g}"
 
 
 def _guardrails(started: Started, found: Found | None) -> None:
