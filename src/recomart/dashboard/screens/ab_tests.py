@@ -15,7 +15,7 @@ from recomart.vocabulary import DAY_US, SECOND_US
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-    from recomart.dashboard.ab_records import Compared, Found, Started, StartedVariant
+    from recomart.dashboard.ab_records import Compared, Found, Seen, Started
     from recomart.dashboard.look import Tile, Tone
     from recomart.dashboard.shop import Shop
 
@@ -83,7 +83,7 @@ def _all(ordered: list[Started], found: dict[str, Found]) -> None:
         rows.append(
             (
                 one.name,
-                _state(one.ended_us is None, "ended"),
+                _state(is_on=one.is_running, off="ended"),
                 look.moment(one.started_us),
                 ", ".join(variant.name for variant in one.variants),
                 sum(variant.units for variant in told.variants) if told else None,
@@ -93,7 +93,7 @@ def _all(ordered: list[Started], found: dict[str, Found]) -> None:
     look.table(("A/B test", "", "since, UTC", "variants", "units", "says"), rows)
 
 
-def _state(is_on: bool, off: str) -> Markup:  # noqa: FBT001 - the one thing that it is about
+def _state(*, is_on: bool, off: str) -> Markup:
     return look.pill("running", "good") if is_on else look.pill(off, "quiet")
 
 
@@ -118,30 +118,38 @@ def _one(shop: Shop, started: Started, found: Found | None) -> None:
 
 
 def _tiles(started: Started, found: Found | None) -> list[Tile]:
-    since = words.ago(started.started_us / SECOND_US)
-    told: list[Tile] = [("State", "running", f"started {since}", "good")]
-    if started.ended_us is not None:
-        lasted = words.span((started.ended_us - started.started_us) / SECOND_US)
-        told = [("State", "ended", f"{words.ago(started.ended_us / SECOND_US)}, lasted {lasted}")]
+    told = [_lasting(started)]
     if found is None:
         return told
-    n_units, n_lists, n_counted = (
-        sum(getattr(one, name) for one in found.variants) for name in ("units", "lists", "counted")
-    )
+    unit, main = started.declared.unit, found.by_main_metric()
+    told += [_came(started, found), _ratio(found)]
+    told += [_difference(one) for one in main]
+    told += _needed(main, unit)
+    explained = max((one.explained for one in main), default=0.0)
+    return [*told, ("Variance cut", f"{explained:.0%}", f"by what {unit}s did before (CUPED)")]
+
+
+def _lasting(started: Started) -> Tile:
+    if started.ended_us is None:
+        return "State", "running", f"started {words.ago(started.started_us / SECOND_US)}", "good"
+    lasted = words.span((started.ended_us - started.started_us) / SECOND_US)
+    return "State", "ended", f"{words.ago(started.ended_us / SECOND_US)}, lasted {lasted}"
+
+
+def _came(started: Started, found: Found) -> Tile:
+    n_units = sum(one.units for one in found.variants)
+    n_lists = sum(one.lists for one in found.variants)
+    n_counted = sum(one.counted for one in found.variants)
     window = words.span(started.declared.window_days * DAY_S)
     note = f"{n_lists:,} lists; {n_counted:,} counted, {window} after their first"
-    told.append((f"{started.declared.unit.title()}s", f"{n_units:,}", note))
-    ratio: Tone = "warn" if found.is_lopsided else "good"
-    says = "broken" if found.is_lopsided else "as drawn"
-    told.append(("Sample ratio", says, f"p: {_p(found.ratio_p)}", ratio))
-    main = found.by_main_metric()
-    told += [_difference(one) for one in main]
-    told += _needed(main, started.declared.unit)
-    explained = max((one.explained for one in main), default=0.0)
-    told.append(
-        ("Variance cut", f"{explained:.0%}", f"by what {started.declared.unit}s did before (CUPED)")
-    )
-    return told
+    return f"{started.declared.unit.title()}s", f"{n_units:,}", note
+
+
+def _ratio(found: Found) -> Tile:
+    p = f"p: {_p(found.ratio_p)}"
+    if found.is_lopsided:
+        return "Sample ratio", "broken", p, "warn"
+    return "Sample ratio", "as drawn", p, "good"
 
 
 def _difference(one: Compared) -> Tile:
@@ -201,32 +209,30 @@ def _variants(shop: Shop, started: Started, found: Found | None) -> None:
     models = {one.number: one.details.get("model") for one in shop.history("published_model")}
     seen = {one.name: one for one in found.variants} if found else {}
     n_units = sum(one.units for one in seen.values())
-    rows = []
-    for place, one in enumerate(started.variants):
-        its = seen.get(one.name)
-        share = its.units / n_units if its and n_units else None
-        rows.append(
-            (
-                look.titled(one.name, ["control"] if place == 0 else one.own_rules),
-                f"{one.number} · {models.get(one.number) or 'not there'}",
-                f"{one.share:.1%}",
-                "–" if share is None else look.measured(f"{share:.1%}", share),
-                its.units if its else None,
-                its.counted if its else None,
-                its.lists if its else None,
-                f"{its.astray:.1%}" if its else "–",
-                _stopped(started, one),
-            )
+    rows = [
+        (
+            look.titled(one.name, ["control", *one.own_rules] if place == 0 else one.own_rules),
+            f"{one.number} · {models.get(one.number) or 'not there'}",
+            f"{one.share:.1%}",
+            *_shown(seen.get(one.name), n_units),
+            _state(
+                is_on=started.is_running and one.stopped_us is None,
+                off="ended" if one.stopped_us is None else "stopped",
+            ),
         )
-    look.table(
-        ("variant", "model", "share", "came", f"{unit}s", "counted", "lists", "failed", ""), rows
-    )
+        for place, one in enumerate(started.variants)
+    ]
+    columns = ("variant", "model", "share", "came", f"{unit}s", "counted", "lists", "failed", "")
+    look.table(columns, rows)
 
 
-def _stopped(started: Started, one: StartedVariant) -> Markup:
-    return _state(
-        started.is_running and one.stopped_us is None, "stopped" if one.stopped_us else "ended"
-    )
+def _shown(its: Seen | None, n_units: int) -> tuple[object, ...]:
+    """Return what came: share of units, units, those that count, lists, and how many failed."""
+    if its is None:
+        return "–", None, None, None, "–"
+    share = its.units / n_units if n_units else 0.0
+    came = look.measured(f"{share:.1%}", share)
+    return came, its.units, its.counted, its.lists, f"{its.astray:.1%}"
 
 
 def _compared(started: Started, found: Found) -> None:
