@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from recomart.dashboard.ab_records import AllStarted, Report
+from recomart.dashboard.ab_advice import next_steps
+from recomart.dashboard.ab_records import AllStarted, Found, Report, Started
 from recomart.dashboard.screens.ab_tests import show
 from recomart.dashboard.shop import parsed
 from recomart.errors import ArtefactError
@@ -83,6 +84,33 @@ def test_one_that_was_just_started_asks_for_its_report(tried):
     assert "Who saw what" in page
     assert "<td>1 · m1</td>" in page
     assert "Analyse it." in page
+
+
+@pytest.mark.parametrize(
+    ("given", "ended", "stopped", "says"),
+    [
+        (None, None, None, ["Analyse it."]),
+        ({}, None, None, ["Stop it: new is better.", "Let all visitors see model 1.", "Set its"]),
+        ({}, 9, None, ["Let all visitors see model 1.", "Set its rules for all"]),
+        ({}, None, 7, ["Wait, and look"]),  # a guardrail stopped what looks better
+        ({"is_sound": False}, None, None, ["Find where visitors are lost"]),
+        ({"is_sound": False, "is_whole": False}, 9, None, ["Let the next one be shorter"]),
+        ({"compared": []}, 9, None, ["No variant was better"]),
+    ],
+)
+def test_what_to_do_next_follows_from_what_was_found(given, ended, stopped, says, by_hand):
+    old, new = STARTED["variants"]
+    variants = [old, {**new, "stopped_us": stopped}]
+    started = Started.model_validate({**STARTED, "ended_us": ended, "variants": variants})
+    found = None if given is None else Found.model_validate({**FOUND, **given})
+    folder = by_hand("published_model", model__json=b"{}")
+    by_hand("published_model", model__json=b"{ }")
+
+    steps = next_steps(open_shop(folder), started, found)
+
+    assert len(steps) == len(says)
+    for (told, _), begins in zip(steps, says, strict=True):
+        assert told.startswith(begins)
 
 
 def test_what_the_settings_declare_can_be_started(see, tmp_path):

@@ -21,31 +21,32 @@ def start(shop: Shop, name: str) -> str:
 def next_steps(shop: Shop, started: Started, found: Found | None) -> list[Step]:
     """Return what may be done about one, the first thing first."""
     look_again = typed(shop, "experiment", "report")
-    main = found.by_main_metric() if found else []
-    winner = max(
-        (one for one in main if one.verdict == "better"),
-        key=lambda one: one.difference,
-        default=None,
-    )
-    if started.is_running and found is not None and not found.is_sound:
-        says = "Find where visitors are lost; then start it anew, under another name."
-        if not found.is_whole:
-            says = "Stop it, and let the next one be shorter than `monitoring.keep_days`."
-        return [(says, [_stop(shop, started, "nothing can be concluded")])]
-    if winner is not None and found is not None and found.is_sound:
-        return _decide(shop, started, winner)
+    if found is None:
+        return [("Analyse it.", [look_again])]
+    if not found.is_sound:
+        return [_end(shop, started, found)]
+    main = [one for one in found.by_main_metric() if _is_given(started, one.variant)]
+    better = [one for one in main if one.verdict == "better"]
+    if better:
+        return _decide(shop, started, max(better, key=lambda one: one.difference))
     if not started.is_running:
         return [("No variant was better; all visitors see the champion's lists.", [])]
-    told = [
-        (f"Stop {one.variant}: it is worse.", [_stop(shop, started, "worse", one.variant)])
-        for one in main
-        if one.verdict == "worse" and _is_given(started, one.variant)
-    ]
-    says = "Wait, and look as often as you like: that costs nothing." if found else "Analyse it."
-    return [*told, (says, [look_again])]
+    worse = [one.variant for one in main if one.verdict == "worse"]
+    told = [(f"Stop {one}: it is worse.", [_stop(shop, started, "worse", one)]) for one in worse]
+    return [*told, ("Wait, and look as often as you like: that costs nothing.", [look_again])]
+
+
+def _end(shop: Shop, started: Started, found: Found) -> Step:
+    """Say what to do about one of which nothing can be concluded."""
+    says = "Let the next one be shorter than `monitoring.keep_days`."
+    if found.is_whole:
+        says = "Find where visitors are lost; then start it anew, under another name."
+    why = "nothing can be concluded"
+    return says, [_stop(shop, started, why)] if started.is_running else []
 
 
 def _is_given(started: Started, variant: str) -> bool:
+    """Whether nobody and nothing stopped it: what a guardrail stopped is no winner."""
     return any(one.name == variant and one.stopped_us is None for one in started.variants)
 
 

@@ -238,24 +238,8 @@ def _shown(its: Seen | None, n_units: int) -> tuple[object, ...]:
 def _compared(started: Started, found: Found) -> None:
     control, level = started.variants[0].name, f"{found.level:.0%}"
     look.heading("What differs", f"Each variant against {control}; {found.metric} decides.")
-    rows = [
-        {
-            "what": f"{one.variant}: {one.metric}",
-            "mean": m,
-            "low": low,
-            "high": high,
-            "tone": one.verdict,
-        }
-        for one in found.compared
-        if one.relative
-        for m, low, high in [one.relative]
-    ]
-    if rows and found.is_sound:
-        says = (
-            f"The difference from {control}, as a share of it. The intervals hold at all looks "
-            f"together ({level}): look, and stop, at any time."
-        )
-        figures.differences(rows, f"difference from {control}", says, "differences")
+    if found.is_sound:
+        _picture(found, control)
     columns = (
         *("variant", "metric", f"mean / {control}", f"difference, {level} interval", "p"),
         *("variance cut", "still needed", ""),
@@ -267,6 +251,20 @@ def _compared(started: Started, found: Found) -> None:
         "that what they did before explains (CUPED). Still needed: until the least effect worth "
         "finding is found four times in five."
     )
+
+
+def _picture(found: Found, control: str) -> None:
+    rows = []
+    for one in found.compared:
+        if one.relative is not None:
+            shares = dict(zip(("mean", "low", "high"), one.relative, strict=True))
+            rows.append({"what": f"{one.variant}: {one.metric}", "tone": one.verdict, **shares})
+    if rows:
+        says = (
+            f"The difference from {control}, as a share of it. The intervals hold at all looks "
+            f"together ({found.level:.0%}): look, and stop, at any time."
+        )
+        figures.differences(rows, f"difference from {control}", says, "differences")
 
 
 def _row(one: Compared) -> tuple[object, ...]:
