@@ -301,18 +301,18 @@ def _guardrails(started: Started, found: Found | None) -> None:
         rows.append(("lists that fail", f"at most {rails.max_failed:.1%}", *failed))
     for metric, most in rails.max_drop.items():
         told = {one.variant: one for one in found.compared if one.metric == metric} if found else {}
-        fell = [_fall(told.get(name)) for name in names]
-        rows.append((f"fall of {metric}", f"at most {most:.1%}", *fell))
+        changes = [_change(told.get(name)) for name in names]
+        rows.append((f"change of {metric}", f"at least {-most:.1%}", *changes))
     if rails.max_ms is not None:
         seen_to = ["the service sees to it"] * len(names)
         rows.append(("time of a list", f"19 of 20 within {rails.max_ms:g} ms", *seen_to))
     if rows:
-        says = "What stops a variant by itself; a fall once its whole interval lies beyond."
+        says = "What stops a variant by itself; a change once its whole interval lies below."
         look.heading("Guardrails", says)
         look.table(("guardrail", "limit", *names), rows)
 
 
-def _fall(one: Compared | None) -> str:
+def _change(one: Compared | None) -> str:
     if one is None or one.relative is None:
         return "–"
     middle, low, high = one.relative
