@@ -13,22 +13,17 @@ from recomart.lake import open_lake
 from recomart.pipeline import experiments, run
 from recomart.settings import load_settings
 from tests.serving.door.workers import served, workers_of
-from tests.small_shop import publish
 
 USERS = [f"visitor{n}" for n in range(40)]
-THIRDS = {name: {"share": share, "model": 1} for name, share in (("old", 0.4), ("new", 0.3))}
-FLAGS = {
-    ("experiments", "tests"): {
-        "trial": {"variants": {**THIRDS, "other": {"share": 0.3, "model": 2}}},
-    }
-}
+SHARES = {"old": 0.4, "new": 0.3, "other": 0.3}
+TRIAL = {"variants": {name: {"share": share} for name, share in SHARES.items()}}
+FLAGS = {("experiments", "tests"): {"trial": TRIAL}}
 
 
 @pytest.fixture
 def shop(trained, tmp_path):
-    """A shop with two published models and a started experiment of three variants."""
+    """A shop with a started experiment of three variants, which differ in their names only."""
     folder = shutil.copytree(trained, tmp_path / "shop")
-    publish(folder, "popularity")
     experiments.start(load_settings(folder, environment={}, flags=FLAGS), "trial", "test")
     return folder
 
@@ -92,7 +87,7 @@ def test_all_workers_give_the_same_variants_once_and_stop_together(shop):
 
     n_after, _ = in_the_lake(shop)
     assert variants(one) == variants(other)
-    assert set(variants(one).values()) == {"old", "new", "other"}
+    assert set(variants(one).values()) == set(SHARES)
     assert of == {one["recommendation_id"]: one["variant"] for one in given}
     assert set(n_lines.values()) == {2}  # the two items of a list, once
     assert {name: n_after[name] for name in n_lines} == n_lines
