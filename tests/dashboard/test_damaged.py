@@ -6,6 +6,7 @@ import pytest
 
 from recomart.lake import open_lake
 from recomart.settings import load_settings
+from tests.dashboard.ab import ab_tests
 from tests.dashboard.conftest import open_shop
 
 
@@ -71,6 +72,17 @@ def test_a_manifest_that_is_none_is_told(body, see, copy):
 
     assert "RM-500" in told
     assert "Restore it from a backup" in told
+
+
+@pytest.mark.parametrize("file", ["experiments", "experiment_report"])
+def test_a_damaged_file_of_ab_tests_is_told(file, see, by_hand):
+    folder = ab_tests(by_hand)
+    spoil(stored(folder, file, "experiments.json"))
+    screen = see("ab_tests", open_shop(folder))
+    [told] = screen.problems
+
+    assert "RM-500" in told
+    assert ("Who saw what" in screen.html) == (file == "experiment_report")
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"models": 3}', b"\xff", b'{"score": "high"}'])

@@ -15,7 +15,7 @@ from tests.small_shop import make_shop
 
 NAMES = (
     *("overview", "live", "explorer", "quality", "exploration", "features", "experiments"),
-    "lineage",
+    *("ab_tests", "lineage"),
 )
 
 

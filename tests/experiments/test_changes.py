@@ -97,6 +97,7 @@ def test_what_is_not_there_is_not_started(shop, declared, name, says):
         start(bench, name)
 
     assert says in str(caught.value)
+    assert (caught.value.code, bool(caught.value.remedy)) == ("RM-200", True)
     assert read_experiments(bench.lake).experiments == ()
 
 

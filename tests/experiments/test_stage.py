@@ -70,6 +70,7 @@ def test_lost_units_make_it_unsound(shop):
     assert not found.is_sound
     assert {one.verdict for one in found.compared} == {"unsound"}
     assert "nothing can be concluded" in found.says
+    assert "no accident" in bench.lake.read("experiment_report", "experiments.html").decode()
 
 
 def test_a_guardrail_that_breaks_stops_the_variant_by_itself(shop):
@@ -203,6 +204,7 @@ def test_one_that_is_older_than_what_is_kept_concludes_nothing(shop):
     found = reported(replace(bench, now_us=bench.now_us + 85 * DAY_US))
 
     assert "before the first list that is kept" in found.says
+    assert "no accident" not in bench.lake.read("experiment_report", "experiments.html").decode()
 
 
 def test_the_report_names_no_user(shop):

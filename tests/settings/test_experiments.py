@@ -49,6 +49,7 @@ def test_what_does_not_fit_names_the_key_and_the_line(load, text, says):
 
     assert says in str(caught.value)
     assert "recomart.yaml:1" in caught.value.cause
+    assert (caught.value.code, bool(caught.value.remedy)) == ("RM-110", True)
 
 
 def test_an_unknown_word_is_refused(load):

@@ -39,6 +39,7 @@ SCREENS = (
     Screen("exploration", "Exploration", ":material/insights:", "Data"),
     Screen("features", "Features", ":material/view_column:", "Data"),
     Screen("experiments", "Experiments", ":material/science:", "Models"),
+    Screen("ab_tests", "A/B tests", ":material/alt_route:", "Models"),
     Screen("lineage", "Lineage", ":material/account_tree:", "Models"),
 )
 

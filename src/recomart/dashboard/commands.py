@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,11 @@ def call(shop: Shop, *words: str) -> Any:  # noqa: ANN401 - whatever JSON the co
     if done.returncode:
         raise _as_told(words[0], done.stderr)
     return json.loads(done.stdout)
+
+
+def typed(shop: Shop, *words: str) -> str:
+    """Return a command as one would type it, with the options that lead to this shop."""
+    return shlex.join(["recomart", *shop.before, *words])
 
 
 def _as_told(command: str, stderr: str) -> RecomartError:

@@ -148,32 +148,68 @@ def intervals(rows: Sequence[Mapping[str, Any]], x: str, says: str, key: str) ->
     ``tone`` is ``best`` for the ones that stand out.
     """
     colours = colours_of(mode())
+    tones = {"best": colours["accent"], "plain": colours["muted"]}
+    least, most = _ends(rows)
+    room = 0.22 * (most - least or 1.0)  # for the number beside the last whisker
+    layers = _whiskers(rows, x, (max(0.0, least - room / 4), most + room), tones, (".3~f", ".4f"))
+    put(alt.layer(*layers).properties(height=_height(rows)), says, key)
+
+
+def differences(rows: Sequence[Mapping[str, Any]], x: str, says: str, key: str) -> None:
+    """Draw differences, shares of something, as `intervals` does, on both sides of zero.
+
+    ``tone`` is ``better``, ``worse`` or ``open``.
+    """
+    colours = colours_of(mode())
+    tones = {"better": colours["good"], "worse": colours["warn"], "open": colours["muted"]}
+    least, most = _ends(rows)
+    least, most = min(least, 0.0), max(most, 0.0)
+    room = 0.12 * (most - least or 1.0)
+    layers = _whiskers(rows, x, (least - room / 2, most + room), tones, (".2~%", "+.1%"))
+    zero = alt.Chart(_data([{"zero": 0}])).mark_rule(color=colours["ink"], strokeWidth=1.5)
+    put(alt.layer(zero.encode(x="zero:Q"), *layers).properties(height=_height(rows)), says, key)
+
+
+def _ends(rows: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
+    """Return the least and the most that whiskers reach."""
+    ends = [float(row[name]) for row in rows for name in ("low", "high") if row[name] is not None]
+    return min(ends, default=0.0), max(ends, default=1.0)
+
+
+def _height(rows: Sequence[Mapping[str, Any]]) -> int:
+    return max(80, 28 * len(rows) + 46)
+
+
+def _whiskers(
+    rows: Sequence[Mapping[str, Any]],
+    x: str,
+    ends: tuple[float, float],
+    tones: dict[str, str],
+    formats: tuple[str, str],
+) -> list[alt.Chart]:
+    """Return whiskers, dots and numbers; formats of the axis and of the numbers."""
+    on_axis, written = formats
+    colour = alt.Scale(domain=list(tones), range=list(tones.values()))
     base = alt.Chart(_data(rows)).encode(
         y=alt.Y("what:N", sort=None, title=None),
-        color=alt.Color(
-            "tone:N",
-            legend=None,
-            scale=alt.Scale(domain=["best", "plain"], range=[colours["accent"], colours["muted"]]),
-        ),
+        color=alt.Color("tone:N", legend=None, scale=colour),
         tooltip=[
             alt.Tooltip("what:N", title="what"),
-            alt.Tooltip("mean:Q", format=".4f", title=x),
-            alt.Tooltip("low:Q", format=".4f", title="from"),
-            alt.Tooltip("high:Q", format=".4f", title="to"),
+            alt.Tooltip("mean:Q", format=written, title=x),
+            alt.Tooltip("low:Q", format=written, title="from"),
+            alt.Tooltip("high:Q", format=written, title="to"),
         ],
     )
-    ends = [float(row[name]) for row in rows for name in ("low", "high") if row[name] is not None]
-    least, most = min(ends, default=0.0), max(ends, default=1.0)
-    room = 0.22 * (most - least or 1.0)  # for the number beside the last whisker
-    scale = alt.Scale(domain=[max(0.0, least - room / 4), most + room], nice=False)
-    axis = alt.X("low:Q", title=x, axis=alt.Axis(format=".3~f", tickCount=6), scale=scale)
+    scale = alt.Scale(domain=list(ends), nice=False)
+    axis = alt.X("low:Q", title=x, axis=alt.Axis(format=on_axis, tickCount=6), scale=scale)
     whisker = base.mark_rule(strokeWidth=3, opacity=0.45).encode(x=axis, x2="high:Q")
     dot = base.mark_circle(size=95, opacity=1).encode(x="mean:Q")
-    written = base.mark_text(align="left", dx=9, fontSize=11.5).encode(
-        x="high:Q", text=alt.Text("mean:Q", format=".4f"), color=alt.value(colours["ink"])
+    number = base.mark_text(align="left", dx=9, fontSize=11.5).encode(
+        x="high:Q",
+        text=alt.Text("mean:Q", format=written),
+        color=alt.value(colours_of(mode())["ink"]),
     )
-    chart = alt.layer(whisker, dot, written).properties(height=max(80, 28 * len(rows) + 46))
-    put(chart, says, key)
+    return [whisker, dot, number]
 
 
 def histogram(rows: Sequence[Mapping[str, Any]], x: str, says: str, key: str) -> None:

@@ -99,6 +99,19 @@ def notes(told: Iterable[tuple[str, Tone]]) -> None:
     put(Markup().join(made))
 
 
+def steps(told: Iterable[tuple[str, Sequence[str]]]) -> None:
+    """Show what may be done: a sentence, and the commands that do it."""
+    made = [
+        html(
+            "<li>{says}{commands}</li>",
+            says=says,
+            commands=Markup().join(html("<div><code>{one}</code></div>", one=c) for c in commands),
+        )
+        for says, commands in told
+    ]
+    put(html('<div class="rm-note"><ul>{made}</ul></div>', made=Markup().join(made)))
+
+
 def points(told: Iterable[str]) -> None:
     """Show sentences as a list, set apart together."""
     made = Markup().join(html("<li>{words}</li>", words=words) for words in told)
@@ -207,7 +220,7 @@ def pills(words: Iterable[str]) -> Markup:
     return Markup().join(pill(word) for word in words)
 
 
-def pill(word: str, tone: Literal["", "quiet"] = "") -> Markup:
+def pill(word: str, tone: Literal["", "quiet", "good", "warn"] = "") -> Markup:
     """Return one word as a pill, for a cell; a quiet one is grey."""
     return html('<span class="{kind}">{word}</span>', word=word, kind=f"rm-pill {tone}".strip())
 
@@ -221,6 +234,11 @@ def bar(share: float) -> Markup:
     """Return a thin bar of a share from 0 to 1, for a cell or a line."""
     width = f"{100 * min(max(share, 0.0), 1.0):.0f}"
     return html('<div class="rm-bar"><span style="width:{width}%"></span></div>', width=width)
+
+
+def measured(figure: str, share: float) -> Markup:
+    """Return a figure with the bar of its share below it, for a cell."""
+    return html("{figure}{bar}", figure=figure, bar=bar(share))
 
 
 def lines(told: Iterable[tuple[int, str, str, Markup, Markup]]) -> None:

@@ -64,6 +64,7 @@ CSS = """
 .rm-note + .rm-note { margin-top:8px; }
 .rm-note.good { border-color:var(--good); } .rm-note.warn { border-color:var(--warn); }
 .rm-note ul { margin:0; padding-left:18px; } .rm-note li { margin:3px 0; }
+.rm-note li div { margin:3px 0 6px; }
 .rm-note b { display:block; } .rm-note code, .rm-empty code { background:var(--tint);
   color:var(--ink); padding:2px 7px; border-radius:6px; font-size:13px; }
 .rm-empty { border:1px dashed var(--line); border-radius:12px; padding:26px 22px;
@@ -82,6 +83,7 @@ CSS = """
 .rm-scroll th.n { white-space:normal; }
 .rm-scroll tr.best .rm-pill { background:var(--paper); }
 .rm-pill.quiet { color:var(--muted); }
+.rm-pill.good { color:var(--good); } .rm-pill.warn { color:var(--warn); }
 .rm-scroll tr.best td { background:var(--tint); font-weight:600; }
 .rm-lines { display:flex; flex-direction:column; gap:8px; }
 .rm-line { display:grid; grid-template-columns:22px minmax(0,1fr) 76px; gap:10px;

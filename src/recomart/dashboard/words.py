@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
+from recomart.vocabulary import written
+
 BLANK = "\u00a0"
 """At which a line is not broken."""
 STEPS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"))
@@ -31,6 +33,11 @@ def since(moment: str) -> str:
 def ago(at_s: float) -> str:
     """Write how long ago a moment in seconds was."""
     return f"{span(max(now_s() - at_s, 1.0))}{BLANK}ago"
+
+
+def minute(at_us: int) -> str:
+    """Write the day and minute of a moment in microseconds, UTC."""
+    return f"{day(written(at_us))}{BLANK}UTC"
 
 
 def day(moment: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, computed_field
 
 Verdict = Literal["better", "worse", "open", "unsound"]
 
@@ -73,7 +73,7 @@ class Breach(_Part):
     says: str
 
 
-class Result(_Part):
+class Result(_Part, extra="ignore"):  # what it `says` is written, and made anew when read
     """One experiment.
 
     ratio_p   p of the sample-ratio check
@@ -98,6 +98,7 @@ class Result(_Part):
     compared: tuple[Compared, ...] = ()
     breaches: tuple[Breach, ...] = ()
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def says(self) -> str:
         """What follows, in a sentence."""

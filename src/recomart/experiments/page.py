@@ -55,7 +55,7 @@ def _variants(page: Page, result: Result) -> None:
         for one in result.variants
     ]
     told = f"Sample-ratio check: p = {result.ratio_p:.3g}" + (
-        "." if result.is_sound else ", which is no accident."
+        ", which is no accident." if result.is_whole and not result.is_sound else "."
     )
     columns = ("variant", "model", "share", f"{result.unit}s", "counted", "lists", "failed", "")
     page.table(columns, rows, f"{told} A {result.unit} counts {result.window_days:g} days after "

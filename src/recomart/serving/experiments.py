@@ -190,11 +190,20 @@ class Variants:
                 continue
             held.update(models)
             chosen += list(self._place(experiment, models, table))
+        self._tell_on(chosen)
         self._table, self._chosen = table, tuple(chosen)
         self.trouble = "; ".join(troubles) or None
         self._version = "" if troubles else manifest.version  # what is bad may be mended
         log.info("experiments_followed", running=[one.name for one in state.running])
         return bool({one.engine.served.state.version for one in chosen} - before)
+
+    def _tell_on(self, chosen: list[Chosen]) -> None:
+        """Let the alert about a variant end that was stopped for good, and so is given no more."""
+        given = {(one.experiment, one.variant) for one in chosen}
+        for one in self._chosen:
+            names = one.experiment, one.variant
+            if one.guard.why_off is not None and names not in given:
+                self._metrics.is_variant_off.labels(*names).set(0)
 
     def _models(self, experiment: Experiment, held: dict[str, Served]) -> dict[str, Served] | None:
         """Return the models of those variants that are not stopped; None where one is bad."""

@@ -161,12 +161,15 @@ def break_new(door):
 def test_a_variant_that_fails_costs_nobody_a_list_and_is_stopped(copy):
     start(copy)
     publish(copy, "trending")  # a third serves all others
+    labels = "experiment=trial,variant=new"
     with opened(copy) as door:
         before = variants(asked(door))
         break_new(door)
         answers = asked(door, USERS * 4)
         health = door.http.get("/health").json()
         rows = metrics(door.http)
+        stop(copy, "new")
+        door.until(lambda: metrics(door.http)["recomart_variant_off", labels] == 0)
 
     new = [one for one in answers.values() if one["variant"] == "new"]
     assert {one["model"] for one in new} == {"trending"}
@@ -175,7 +178,6 @@ def test_a_variant_that_fails_costs_nobody_a_list_and_is_stopped(copy):
     why = {one["variant"]: one["why_off"] for one in health["variants"]}
     assert why["old"] is None
     assert "lists failed" in why["new"]
-    labels = "experiment=trial,variant=new"
     assert rows["recomart_variant_off", labels] == 1
 
 

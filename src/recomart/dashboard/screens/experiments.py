@@ -58,7 +58,8 @@ def _comparison(told: Evaluation) -> None:
     data = told.data
     look.lead(
         f"Judged on what {data.n_test_users:,} users did after {words.day(data.cut_at)} UTC: "
-        f"{data.n_relevant:,} items to find among {data.n_items:,}."
+        f"{data.n_relevant:,} items to find among {data.n_items:,}. What live visitors like better "
+        "stands under A/B tests."
     )
     metrics = list(told.models[0].metrics) if told.models else []
     chosen = st.selectbox(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 import time
 from datetime import datetime, timezone
 from itertools import pairwise
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import streamlit as st
 
-from recomart.dashboard import exposition, figures, look, service, words
+from recomart.dashboard import commands, exposition, figures, look, service, words
 from recomart.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -71,8 +70,7 @@ def _live(shop: Shop) -> None:
 
 def not_there(shop: Shop, error: UnavailableError) -> None:
     """Say that the service does not answer, and how to start it."""
-    command = shlex.join(["recomart", *shop.before, "serve"])
-    look.empty("The service does not answer", error.cause, command)
+    look.empty("The service does not answer", error.cause, commands.typed(shop, "serve"))
     if st.button("Ask again", icon=":material/refresh:", key="ask-again"):
         service.ask_again(shop.loaded.settings.dashboard.api)
         st.rerun()
