@@ -1,4 +1,4 @@
-"""Erasing a user, killed with ``kill -9`` at random moments and started again: ``make chaos-erasing``.
+"""Erasing a user, killed at random moments and started again: ``make chaos-erasing``.
 
 Run with ``python -m benchmarks.chaos_erasing [--kills 100]``. The user stands in every place that
 a shop has: all versions, raw files, refused messages, lists of experiments, models, stores. After
