@@ -23,7 +23,7 @@ SILENT, CHATTY = "u60", "new-and-chatty"
 EXPERIMENTS = """\
 experiments: {tests: {trial: {variants: {old: {share: 0.5}, new: {share: 0.5}}}}}
 """
-N = 8
+N = 6
 """Questions over connections of their own, so that each worker hears some."""
 
 
@@ -93,7 +93,7 @@ def erased(program, folder, user):
 
 
 def test_beside_a_server_others_notice_nothing_and_who_is_erased_is_new(shop, preloaded):
-    with serving(shop) as served, Load(served, callers=2) as load:
+    with serving(shop) as served, Load(served, callers=1) as load:
         listed = [seen(served, SILENT)[0] for _ in range(N)]
         assert did(served, SILENT).status_code == 200
         until(lambda: min(known(served, SILENT)[:2]) > 0, "what is kept")
