@@ -39,6 +39,7 @@ LONGEST = (
     "cli/test_cli.py",
     "features/test_as_of.py",
     "laws/test_no_leak_in_training_rows.py",
+    "laws/test_erasing.py",
 )
 """Files that begin before others, so that no worker is left with one of them at the end."""
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from html import unescape
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
@@ -18,7 +19,7 @@ from urllib.parse import unquote_plus
 from recomart.events.streams import CUT
 from recomart.lake.packed import open_unpacked
 from recomart.pipeline.erasing.whose import USER, Header, Whose
-from recomart.quality.exact import Record, StrayQuote, split
+from recomart.quality.exact import StrayQuote, split
 from recomart.settings import EventLogSource
 from recomart.sources.event_log import REFUSED, REFUSED_HEADER
 
@@ -56,13 +57,13 @@ class Messages(Whose):
         """Tell whether a message is theirs."""
         return self._is_theirs_of(message.place, message.reason, message.message)
 
-    def is_raw_row(self, raw: str, header: Header = REFUSED_HEADER) -> bool:
+    def is_raw_row(self, raw: str, header: Header = REFUSED_HEADER) -> bool:  # noqa: ARG002 -- known
         """Tell whether a raw row is theirs; a part of one may be."""
         try:
             values = split(raw, ",", '"') or ()
         except StrayQuote:
             values = ()
-        if len(values) != len(header or ()):
+        if len(values) != len(REFUSED_HEADER):
             return not self._is_surely
         told = dict(zip(REFUSED_HEADER, values, strict=True))
         return self._is_theirs_of(told["place"], told["reason"], told["message"])
@@ -71,9 +72,6 @@ class Messages(Whose):
         """See `Whose`."""
         with open_unpacked(path, compression) as stream:
             return [span for span, raw in _rows(stream) if self.is_raw_row(raw)]
-
-    def _is_theirs(self, record: Record, header: Header) -> bool:
-        return self.is_raw_row(record.raw, header)
 
     def _is_theirs_of(self, place: str, reason: str, message: str) -> bool:
         if self._is_surely:
@@ -100,19 +98,20 @@ def is_of_messages(file: str) -> bool:
 
 
 def _rows(stream: Iterable[bytes]) -> Iterator[tuple[range, str]]:
-    """Yield the lines of every row after the header, and its text: it ends with its last quote."""
-    first, held, n_quotes = 2, [], 0
-    for number, line in enumerate(stream, start=1):
-        if number == 1:
-            continue
+    """Yield the lines of every row after the header, and its text: until no quote is open."""
+    first, is_open, held = 2, False, list[bytes]()
+    for number, line in enumerate(islice(stream, 1, None), start=2):
         held.append(line)
-        n_quotes += line.count(b'"')
-        if n_quotes % 2 == 0:
-            yield range(first, number + 1), b"".join(held).decode("utf-8", "replace")
-            first, held, n_quotes = number + 1, [], 0
+        is_open ^= line.count(b'"') % 2 == 1
+        if not is_open:
+            yield range(first, number + 1), _text(held)
+            first, held = number + 1, []
     if held:
-        text = b"".join(held).decode("utf-8", "replace")
-        yield range(first, first + len(held)), text
+        yield range(first, first + len(held)), _text(held)
+
+
+def _text(lines: Iterable[bytes]) -> str:
+    return b"".join(lines).decode("utf-8", "replace")
 
 
 def _readings(text: str) -> Iterator[str]:

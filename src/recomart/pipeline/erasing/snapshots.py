@@ -84,7 +84,7 @@ class SnapshotsPlace:
         if set(names) >= QUARANTINED:
             mask = tables.of_raw("", self.who.is_raw_row, Messages(self.who.user_id).is_raw_row)
             return bool(tables.count(path, mask, sorted(QUARANTINED)))
-        if "unit" in names:
+        if {"experiment", "unit"} <= set(names):
             return bool(tables.count(path, tables.of_codes(self.who.codes), ["unit"]))
         return False
 
