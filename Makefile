@@ -13,7 +13,7 @@ TORCH := 2.13.0
 PYTHON ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs docs-open test check audit bench bench-models bench-serving bench-scale chaos-serving airflow airflow-run setup lock clean
+.PHONY: help demo docs docs-open test check audit bench bench-models bench-serving bench-scale chaos-erasing chaos-serving airflow airflow-run setup lock clean
 
 help: ## Say what there is to make
 	@echo "make WORD, where WORD is one of"
@@ -57,6 +57,9 @@ bench-serving: $(VENV)/dev.stamp ## Measure serving at 235,000 items beside the 
 
 bench-scale: $(VENV)/dev.stamp ## Measure 1, 10 and 100 million events from files to features, as far as time and disk allow; fits the curve
 	$(BIN)/python -m benchmarks.scale
+
+chaos-erasing: $(VENV)/dev.stamp ## Kill the erasing of a user 100 times; each time it is to end as if nobody had, a quarter of an hour
+	$(BIN)/python -m benchmarks.chaos_erasing
 
 chaos-serving: $(VENV)/dev.stamp ## Bring faults about under a running service; prints what was seen, ten minutes
 	$(BIN)/python -m benchmarks.chaos_serving

@@ -14,6 +14,7 @@ from recomart.engines import connect
 from recomart.lake import Lake, LocalObjects, Workbench
 from recomart.settings import EngineSettings, Loaded, Settings
 from tests.demonstration import demonstrate
+from tests.erased import make_shop as make_full
 from tests.preloaded import command_line
 from tests.servers import postgres_server, redis_server
 from tests.shared import made_once
@@ -38,6 +39,7 @@ LONGEST = (
     "cli/test_cli.py",
     "features/test_as_of.py",
     "laws/test_no_leak_in_training_rows.py",
+    "laws/test_erasing.py",
 )
 """Files that begin before others, so that no worker is left with one of them at the end."""
 
@@ -159,6 +161,12 @@ def s3_url(s3):
 def published_shop(tmp_path_factory, pandas_allowed):
     """A folder with a shop that published the cascade and then a single model; copy it."""
     return made_once(tmp_path_factory, "published", train)
+
+
+@pytest.fixture(scope="session")
+def erasing_shop(published_shop, tmp_path_factory):
+    """That shop with more versions, in which some stand wherever one can stand; copy it."""
+    return made_once(tmp_path_factory, "erasing", lambda folder: make_full(published_shop, folder))
 
 
 @pytest.fixture(scope="session")

@@ -2,14 +2,20 @@
 
 import gzip
 import json
+import re
+from html import escape
+from urllib.parse import quote, urlencode
 
 import ibis
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from recomart.errors import BadInputError, LakeBusyError
+from recomart.events import Refused
 from recomart.lake import Draft, Erasures, Lake, LocalObjects, Making, S3Objects, open_lake
 from recomart.models.interactions import Interactions
 from recomart.models.sessionknn import SessionKNN
@@ -17,12 +23,35 @@ from recomart.pages import Page
 from recomart.pipeline.erasing import erase, finish
 from recomart.pipeline.erasing.kinds import Somebody
 from recomart.pipeline.erasing.lake import LakePlace
+from recomart.pipeline.erasing.messages import Messages
 from recomart.pipeline.erasing.raw import raw_rows, rows_in, write_without
 from recomart.pipeline.erasing.reports import scrub
+from recomart.pipeline.erasing.shown import without_salt
 from recomart.pipeline.erasing.whose import Whose, _text
 from recomart.quality.mapping import text_of
 from recomart.settings import Column, CsvSource, Replace, RestSource, Settings, load_settings
+from recomart.sources.event_log import refused_csv
+from recomart.stream.base import Message
+from recomart.stream.reading import read
+from tests.monitoring.lists import lines, write
 
+NASTY = 'Öre "V", 7'
+SPELLINGS = {
+    "json": lambda user: json.dumps({"user_id": user}),
+    "json, unescaped": lambda user: json.dumps({"user_id": user}, ensure_ascii=False),
+    "all in escapes": lambda user: re.sub("(....)", r"\\u\1", user.encode("utf-16-be").hex()),
+    "json in json": lambda user: json.dumps([json.dumps({"who": [user]})]),
+    "a number": lambda user: f'{{"n":{user},"m":1}}',
+    "a form": lambda user: urlencode({"user": user, "n": 1}),
+    "markup": lambda user: f"<user>{escape(user)}</user>",
+    "a line of csv": lambda user: '1,"' + user.replace('"', '""') + '",7',
+    "behind an escape": lambda user: json.dumps(f"a\n{user}"),
+    "bytes with no ends": lambda user: f"\n\x059{user}9\x12\x03abc",
+    "no utf-8": lambda _: "\\xd6re",
+    "utf-16": lambda user: "".join(f"{one}\\x00" for one in user),
+    "codes in codes": lambda _: "%" + "25" * 200 + "31",
+    "half of a pair": lambda _: r'{"n": "\ud83d"}',
+}
 HEAD = "event_id,user_id,item_id,event_type,occurred_at\n"
 
 
@@ -96,6 +125,72 @@ def test_objects_of_a_json_file_go_too(tmp_path):
     assert json.loads(target.read_text()) == {"events": rows[1:], "page": 1}
 
 
+def refused(text, place="0@7", reason="is bad"):
+    return Refused(place, 0, reason, text)
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("user", ["u1", "7", NASTY])
+def test_a_message_that_names_the_user_in_any_spelling_or_cannot_be_read_is_theirs(user, spelling):
+    assert Messages(user).is_message(refused(SPELLINGS[spelling](user)))
+
+
+@pytest.mark.parametrize("text", ["u12", "au1", "u 1", "U1", '{"n": "xu1", "ö": "ou1é"}', "1", ""])
+def test_a_message_that_does_not_name_the_user_stays(text):
+    assert not Messages("u1").is_message(refused(text))
+
+
+def test_a_message_of_which_a_part_is_kept_or_whose_name_tells_is_theirs():
+    [cut] = read([Message("0", "7", b"x" * 9_000)], 0, 5_000).refused
+
+    assert Messages("u1").is_message(cut)
+    assert Messages("u1").is_message(refused("x", "sent by u1"))
+    assert not Messages("7").is_message(refused("x", "0@7")), "a position is no name"
+
+
+@given(
+    st.text(min_size=1, max_size=9),
+    st.lists(st.sampled_from([*list(SPELLINGS.values())[:3], escape, quote]), max_size=4),
+)
+def test_no_way_of_spelling_hides_a_user(user, ways):
+    assume(not re.search("[\ud800-\udfff]", user))
+    text = f"a: {user}."
+    for way in ways:
+        text = way(text)
+
+    assert Messages(user).is_message(refused(text))
+
+
+@given(st.lists(st.text('u1"\n\r,x\\ ', max_size=9), max_size=9))
+def test_the_log_a_raw_file_and_the_quarantine_agree_and_other_bytes_stay(tmp_path_factory, texts):
+    messages = [refused(text, f"0@{n}") for n, text in enumerate(texts)]
+    path = tmp_path_factory.mktemp("refused") / "refused-1.csv"
+    path.write_bytes(refused_csv(("s", one) for one in messages))
+    whose = Messages("u1")
+    stay = [one for one in messages if not whose.is_message(one)]
+    target = path.with_name("left")
+
+    assert write_without(path, "", whose, target) == len(messages) - len(stay)
+    assert target.read_bytes() == refused_csv(("s", one) for one in stay)
+    raws = [refused_csv([("s", one)]).decode().partition("\n")[2][:-1] for one in messages]
+    assert [not whose.is_raw_row(raw) for raw in raws] == [one in stay for one in messages]
+
+
+def test_of_a_message_that_many_lines_part_every_part_goes():
+    whose = Messages("u1")
+
+    assert whose.is_raw_row('s,0@1,2026-01-01,is bad,"{')
+    assert whose.is_raw_row('  ""n"": 1,')
+
+
+def test_told_to_a_user_are_only_messages_that_are_theirs_for_sure():
+    whose = Messages("7", is_surely=True)
+
+    assert whose.is_message(refused('{"user_id": 7}'))
+    for text in ('{"user_id": "bob", "item_id": "7"}', "7", "\\xff", '["7"]', '{"user_id": null}'):
+        assert not whose.is_message(refused(text))
+
+
 def test_samples_and_examples_leave_a_page_and_numbers_stay():
     raw = '1,u<1>,3,dance,"a b"'
     page = Page("Q", "s").table(("file", "line", "row as it came"), [("f", 2, raw), ("f", 3, "x")])
@@ -103,11 +198,28 @@ def test_samples_and_examples_leave_a_page_and_numbers_stay():
     page.table(("column", "n"), [("u<1>", 5)])
     files = {"evaluation.html": page.html().encode(), "model_card.md": b"u<1>"}
 
-    [(name, (body, n))] = scrub(files, "u<1>", lambda row: row == raw).items()
+    [(name, (body, n))] = scrub(files, "u<1>", lambda _, row: row == raw).items()
 
     assert (name, n) == ("evaluation.html", 2)
     assert body.decode().count("u&lt;1&gt;") == 1
     assert "<td>x</td>" in body.decode()
+
+
+def test_messages_leave_a_page_whole_or_as_far_as_they_are_shown(lake):
+    who = Somebody(lake, Settings(), "u1")
+
+    assert who.is_raw_row("2026/01/01/refused-1.csv", 's,0@1,2026-01-01,is bad,"{""u"": ""u1""}"')
+    assert who.is_raw_row("2026/01/01/refused-1.csv", "s,0@1,2026-01-01,is bad," + "x" * 300)
+    assert not who.is_raw_row("2026/01/01/refused-1.csv", "s,0@1,2026-01-01,is bad,u2")
+
+
+def test_lists_of_an_experiment_whose_salt_is_gone_are_named(make_bench):
+    bench = make_bench()
+    told = {"experiment": "old one", "unit": "c0de"}
+    write(bench, [{**line, **told} for line in lines("r1", "mug pen", 1)], [])
+
+    assert without_salt(bench.lake) == ["old one"]
+    assert LakePlace(Somebody(bench.lake, Settings(), "u1")).find() == []
 
 
 def test_a_model_that_forgot_sessions_is_as_if_it_had_not_met_them():

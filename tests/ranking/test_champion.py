@@ -1,15 +1,20 @@
 """The champion answers everybody: known or not, with lists that are full and that say why."""
 
+import shutil
+
 import numpy as np
 import pyarrow as pa
 import pytest
 from scipy.sparse import csr_array
 
+from recomart.lake import Draft, Making, open_lake
 from recomart.models.cooccurrence import CoOccurrence
 from recomart.models.interactions import Interactions
+from recomart.models.npz import pack
 from recomart.ranking.answers import model_version_of
 from recomart.ranking.champion import Champion, typical_users
 from recomart.ranking.shop import Fresh, Shop
+from recomart.settings import load_settings
 from recomart.vocabulary import CANCEL, EVENT_TYPES, PURCHASE, VIEW
 
 ITEMS = ["mug", "pan", "pen", "pot", "tea"]
@@ -45,6 +50,7 @@ def champion():
         types=types,
         last_us=np.arange(history.nnz, dtype=np.int64),
         popular=popular,
+        is_tail=np.zeros(len(ITEMS), dtype=bool),
     )
     return Champion({"cooccurrence": model}, shop)
 
@@ -139,3 +145,21 @@ def test_each_answer_has_an_id_of_its_own_that_says_which_model_gave_it(champion
     assert len(first) == len(second) == len(first | second) / 2 == 1
     assert {model_version_of(given) for given in first | second} == {"44d88981d748"}
     assert ask(champion) == ask(champion)
+
+
+def test_an_older_model_that_tells_no_tail_counts_it(small_shop, tmp_path):
+    loaded = load_settings(shutil.copytree(small_shop, tmp_path / "shop"), environment={})
+    lake, told = open_lake(loaded), {}
+    manifest = lake.latest("published_model")
+    with np.load(lake.paths([manifest.by_partition()["popular.npz"]])[0]) as popular:
+        told["items"] = popular["items"]
+    draft = Draft(lake, "published_model")
+    for file in manifest.files:
+        draft.keep(file)
+    draft.add_bytes("popular.npz", pack(told))
+    old = draft.commit(Making(key="k", stage="s", run_id="r"), details=manifest.details)
+
+    shops = [Shop.read(lake, one) for one in (manifest, old)]
+
+    assert shops[0].is_tail.any()
+    assert np.array_equal(shops[0].is_tail, shops[1].is_tail)

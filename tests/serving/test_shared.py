@@ -2,6 +2,8 @@
 
 import sqlite3
 import stat
+import subprocess
+import sys
 from contextlib import ExitStack, closing
 
 import pytest
@@ -76,6 +78,24 @@ def test_where_it_is_damaged_it_begins_anew_and_others_notice(shared, spoil):
 
     assert new.get("a") == b"a"
     assert not file.is_current()
+
+
+def test_another_process_that_comes_and_goes_takes_nothing_away(shared, tmp_path):
+    """Its log would go with it, had we opened and closed the file beside SQLite."""
+    outside = f"import sqlite3; c = sqlite3.connect({str(tmp_path / 's.sqlite')!r}); "
+    outside += "print(c.execute('SELECT count(*) FROM answers').fetchone()[0]); c.close()"
+    file = shared()
+    file.add([answer("a")])
+    SharedFile(file.path, 100).close()
+
+    counts = []
+    for name in "bc":
+        done = subprocess.run([sys.executable, "-c", outside], capture_output=True, check=True)
+        counts.append(int(done.stdout))
+        file.add([answer(name)])
+
+    assert counts == [1, 2]
+    assert file.path.with_name("s.sqlite-wal").exists()
 
 
 def test_a_file_of_another_program_is_left_alone(shared, tmp_path):

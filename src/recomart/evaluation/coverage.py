@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from recomart.ranking.confidence import Truths, coverage
-from recomart.ranking.segments import USER_SEGMENTS, is_tail, segment_of
+from recomart.ranking.segments import USER_SEGMENTS, is_tail, segment_of, users_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,7 +89,7 @@ def truths_of(ranks: NDArray[np.float32], question: Question, light: int) -> Tru
 
 
 def _tail_items(question: Question) -> NDArray[np.bool_]:
-    return is_tail(np.bincount(question.train.indices, minlength=question.train.shape[1]))
+    return is_tail(users_of(question.train))
 
 
 def _parts(truths: Truths) -> dict[str, NDArray[np.bool_]]:

@@ -87,15 +87,14 @@ class SharedFile:
         self._most = most
         with self._trouble():
             path.parent.mkdir(parents=True, exist_ok=True)
-            if path.exists():
-                self._hold_to_ours()
-            else:
+            if not path.exists():
                 _create(path)
             try:
                 self._open()
             except sqlite3.DatabaseError as error:
                 if isinstance(error, sqlite3.OperationalError):  # locked, full: it is not damaged
                     raise
+                self._hold_to_ours()
                 self._begin_anew()
 
     def add(self, answers: Sequence[Stored]) -> None:
@@ -190,6 +189,8 @@ class SharedFile:
         self._identity = found.st_dev, found.st_ino
 
     def _hold_to_version(self) -> None:
+        if self._con.execute("PRAGMA application_id").fetchone()[0] not in (0, OURS):
+            raise self._of_another()
         if self._con.execute("PRAGMA user_version").fetchone()[0] != VERSION:
             raise sqlite3.DatabaseError("it is of another version")
 
@@ -200,13 +201,21 @@ class SharedFile:
         self._open()
 
     def _hold_to_ours(self) -> None:
+        """Hold what SQLite cannot read to our mark, before it makes room for a new one.
+
+        Only such a file: to open and close one that SQLite has open takes SQLite's locks away, and
+        another process that comes and goes would then delete its write-ahead log.
+        """
         with self.path.open("rb") as file:
             header = file.read(HEADER_BYTES)
         if header and int.from_bytes(header[ID_BYTES], "big") not in (0, OURS):
-            raise BadInputError(
-                f"{self.path.name!r} is another program's file.",
-                remedy="Move it away, or let `serving.events` name a file in another folder.",
-            )
+            raise self._of_another()
+
+    def _of_another(self) -> BadInputError:
+        return BadInputError(
+            f"{self.path.name!r} is another program's file.",
+            remedy="Move it away, or let `serving.events` name a file in another folder.",
+        )
 
     def _drop(self, names: Collection[str], at_us: int) -> int:
         delete = "DELETE FROM answers WHERE who = ? AND at_us <= ?"

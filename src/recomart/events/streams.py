@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from recomart.events.file import EventFile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from recomart.events.record import Event
 
@@ -33,6 +33,10 @@ TABLES = (
 ) WITHOUT ROWID""",
     "CREATE TABLE IF NOT EXISTS stream_paused (stream TEXT PRIMARY KEY) WITHOUT ROWID",
 )
+
+
+CUT = "bytes, and at most"
+"""Stands in the reason of a message of which only the beginning is kept, and of no other."""
 
 
 class Refused(NamedTuple):
@@ -127,6 +131,25 @@ class StreamFile(EventFile):
         with self._trouble():
             rows = self._patiently(query, (after_seq, last_seq)).fetchall()
         return [(row[1], Refused(*row[2:])) for row in rows]
+
+    def messages_of(self, is_theirs: Callable[[Refused], bool]) -> list[Refused]:
+        """Return the refused messages of somebody. Reads all of them."""
+        return [message for _, message in self._theirs(is_theirs)]
+
+    def forget_messages(self, is_theirs: Callable[[Refused], bool]) -> int:
+        """Forget the refused messages of somebody; return how many."""
+        seqs = [(seq,) for seq, _ in self._theirs(is_theirs)]
+        with self._trouble():
+            self._con.execute("PRAGMA secure_delete = ON")  # their bytes are written over
+        with self._trouble(), self._transaction():
+            delete = "DELETE FROM stream_refused WHERE seq = ?"
+            return self._con.executemany(delete, seqs).rowcount if seqs else 0
+
+    def _theirs(self, is_theirs: Callable[[Refused], bool]) -> list[tuple[int, Refused]]:
+        query = f"SELECT seq, {', '.join(Refused._fields)} FROM stream_refused ORDER BY seq"  # noqa: S608 - ours
+        with self._trouble():
+            rows = ((row[0], Refused(*row[1:])) for row in self._patiently(query))
+            return [(seq, message) for seq, message in rows if is_theirs(message)]
 
     def is_paused(self, stream: str) -> bool:
         """Tell whether somebody paused a stream."""

@@ -54,6 +54,8 @@ class Order(Part):
 
     found   where they were, and how often; None until it was looked
     starts  how often the work began: more than one after a kill
+    sessions  of theirs, from wherever they are known; while they are erased, no place may tell any
+              more which those were
     """
 
     erasure_id: str
@@ -62,6 +64,7 @@ class Order(Part):
     asked_at: str
     starts: int = 0
     found: list[Found] | None = None
+    sessions: list[str] = []
 
     def note(self, found: Iterable[Found]) -> None:
         """Add what was found; what is known already is not counted twice."""

@@ -23,7 +23,7 @@ from recomart.monitoring.reason import Reason
 from recomart.ranking.champion import CONFIDENCE
 from recomart.ranking.confidence import Confidence
 from recomart.ranking.questions import known_at
-from recomart.ranking.segments import is_tail, segment_of
+from recomart.ranking.segments import segment_of, users_of
 from recomart.ranking.shop import Shop
 
 if TYPE_CHECKING:
@@ -77,10 +77,10 @@ class _Asker:
         self.since = since
         bench, published = since.bench, since.published
         self.shop = Shop.read(bench.lake, published)
-        users_of = np.bincount(self.shop.history.indices, minlength=len(self.shop.items))
-        self.tail = is_tail(users_of)
-        rising = np.sort(users_of)
-        self.popularity = np.searchsorted(rising, users_of, side="right") / max(len(rising), 1)
+        self.tail = self.shop.is_tail
+        counts = users_of(self.shop.history)
+        rising = np.sort(counts)
+        self.popularity = np.searchsorted(rising, counts, side="right") / max(len(rising), 1)
         self.confidence = None
         if CONFIDENCE in published.by_partition():
             body = bench.lake.read_file(published, CONFIDENCE)

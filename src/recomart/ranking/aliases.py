@@ -47,10 +47,11 @@ def find_challenger(lake: Lake) -> Manifest | None:
 
 def published(lake: Lake, number: int) -> Manifest:
     """Return a published model by its number. Raises NotFoundError."""
-    known = {manifest.number: manifest for manifest in lake.history(PUBLISHED)}
-    if number not in known:
-        raise NotFoundError.of("published model", str(number), [str(n) for n in known])
-    return known[number]
+    for manifest in lake.newest_first(PUBLISHED):
+        if manifest.number == number:
+            return manifest
+    known = [str(manifest.number) for manifest in lake.history(PUBLISHED)]
+    raise NotFoundError.of("published model", str(number), known)
 
 
 def held_by(lake: Lake) -> Hold:

@@ -35,7 +35,6 @@ from recomart.ranking.online import OnlineKnowing
 from recomart.ranking.paths import Paths, linked
 from recomart.ranking.ranker import Ranker
 from recomart.ranking.rules import ANYTHING
-from recomart.ranking.segments import is_tail
 from recomart.ranking.shop import Shop, did
 from recomart.settings import RankingSettings
 
@@ -131,9 +130,8 @@ class Champion:
             cascade = Cascade(models, ranker, told), knowing
         judge = None
         if CONFIDENCE in files:
-            tail = is_tail(np.bincount(shop.history.indices, minlength=len(shop.items)))
             confidence = Confidence.from_bytes(files[CONFIDENCE])
-            judge = Judge(confidence, tail, details["light_history"])
+            judge = Judge(confidence, shop.is_tail, details["light_history"])
         return cls(
             models,
             shop,

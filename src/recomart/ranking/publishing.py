@@ -23,6 +23,7 @@ from recomart.ranking.knowing import joinable
 from recomart.ranking.learning import read_confidence, read_ranker
 from recomart.ranking.questions import known_at
 from recomart.ranking.rows import retrievers_of
+from recomart.ranking.segments import is_tail, users_of
 from recomart.ranking.training import fit
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def publish(bench: Workbench) -> None:
     facts["light_history"] = bench.settings.evaluation.light_history
     _add_models(bench, draft, known, serve, facts)
     draft.add_bytes("history.npz", _history(data, known))
-    draft.add_bytes("popular.npz", pack({"items": _popular(known)}))
+    tail = is_tail(users_of(known.weights))
+    draft.add_bytes("popular.npz", pack({"items": _popular(known), "is_tail": tail}))
     draft.add_table(pa.table({"user_id": data.user_ids}).to_reader(), "users")
     draft.add_table(pa.table({"category_id": content.category_ids}).to_reader(), "categories")
     draft.add_table(_items(bench, data, content).to_reader(), "items")

@@ -26,7 +26,7 @@ from recomart.ranking.interactions import cut_moment, read_events
 from recomart.ranking.knowing import Knowing
 from recomart.ranking.knowledge import columns_of, matrix_of
 from recomart.ranking.questions import ask, known_at, windows
-from recomart.ranking.segments import is_tail
+from recomart.ranking.segments import is_tail, users_of
 from recomart.ranking.training import fit
 
 if TYPE_CHECKING:
@@ -184,6 +184,6 @@ def _ranks(asked: Asked) -> pa.Table:
     rows = np.repeat(np.arange(wanted.shape[0], dtype=np.int32), np.diff(wanted.indptr))
     columns = {name: ranks_in(top, wanted) for name, top in asked.lists.items()}
     lengths = np.diff(asked.question.history.indptr)[rows].astype(np.int32)
-    users_of = np.bincount(asked.question.train.indices, minlength=wanted.shape[1])
-    about = (rows, wanted.indices.astype(np.int32), is_tail(users_of)[wanted.indices], lengths)
+    tail = is_tail(users_of(asked.question.train))
+    about = (rows, wanted.indices.astype(np.int32), tail[wanted.indices], lengths)
     return pa.table([*about, *columns.values()], names=[*ABOUT_RANKS, *columns])

@@ -35,18 +35,23 @@ def user_segments(history: csr_array, light: int) -> dict[str, NDArray[np.bool_]
 
 def item_segments(relevant: csr_array, train: csr_array) -> dict[str, csr_array]:
     """Part what is relevant by the item: head, tail (see `is_tail`), and of the tail the new."""
-    users_of = np.bincount(train.indices, minlength=train.shape[1])
-    tail = is_tail(users_of)
-    parts = {"head items": ~tail, "tail items": tail, "new items": users_of == 0}
+    counts = users_of(train)
+    tail = is_tail(counts)
+    parts = {"head items": ~tail, "tail items": tail, "new items": counts == 0}
     return {name: _only(relevant, chosen) for name, chosen in parts.items()}
 
 
-def is_tail(users_of: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell which items are outside the head; ties go by index."""
-    order = np.argsort(-users_of, kind="stable")
-    before = np.cumsum(users_of[order]) - users_of[order]
-    tail = np.ones(len(users_of), dtype=bool)
-    tail[order[before < HEAD_SHARE * users_of.sum()]] = False
+def users_of(history: csr_array) -> NDArray[np.int64]:
+    """Return how many users have each item in their history."""
+    return np.bincount(history.indices, minlength=history.shape[1])
+
+
+def is_tail(counts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell which items are outside the head, by how many users have each; ties go by index."""
+    order = np.argsort(-counts, kind="stable")
+    before = np.cumsum(counts[order]) - counts[order]
+    tail = np.ones(len(counts), dtype=bool)
+    tail[order[before < HEAD_SHARE * counts.sum()]] = False
     return tail
 
 

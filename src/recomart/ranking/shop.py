@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from recomart.models.sequences import Sequences
 from recomart.models.sparse import narrow
 from recomart.models.visitor import Visitor
+from recomart.ranking.segments import is_tail, users_of
 from recomart.vocabulary import ADD_TO_CART, CLICK, EVENT_TYPES, PURCHASE, VIEW
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ class Shop:
     types       int8, what a user did most strongly, parallel to the entries of `history`
     last_us     int64, when a user last did something with the item, parallel to them too
     popular     int32, most popular items, best first
+    is_tail     bool, shape (n_items,): see `segments.is_tail`; as it was when this was published,
+                so that nobody's confidence moves when somebody is erased
     """
 
     users: pa.Array
@@ -94,6 +97,7 @@ class Shop:
     types: NDArray[np.int8]
     last_us: NDArray[np.int64]
     popular: NDArray[np.int32]
+    is_tail: NDArray[np.bool_]
 
     @classmethod
     def read(cls, lake: Lake, manifest: Manifest) -> Self:
@@ -101,18 +105,21 @@ class Shop:
         users = _table(lake, manifest, "users")["user_id"].combine_chunks()
         items = _table(lake, manifest, "items").combine_chunks()
         categories = _table(lake, manifest, "categories")["category_id"].combine_chunks()
-        arrays = _arrays(lake, manifest, "history.npz")
+        arrays, popular = (_arrays(lake, manifest, name) for name in ("history.npz", "popular.npz"))
+        history = narrow(
+            arrays["weights"], arrays["indices"], arrays["indptr"], (len(users), len(items))
+        )
+        tail = popular.get("is_tail")
         return cls(
             users=users,
             items=items,
             categories=categories,
             codes=items["category_code"].to_numpy(),
-            history=narrow(
-                arrays["weights"], arrays["indices"], arrays["indptr"], (len(users), len(items))
-            ),
+            history=history,
             types=arrays["types"],
             last_us=arrays["last_us"],
-            popular=_arrays(lake, manifest, "popular.npz")["items"],
+            popular=popular["items"],
+            is_tail=is_tail(users_of(history)) if tail is None else tail,  # an older model has none
         )
 
     def of_user(self, user_id: str) -> History:

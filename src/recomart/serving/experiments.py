@@ -169,13 +169,20 @@ class Variants:
         """Follow the lake; tell whether a model was loaded."""
         try:
             manifest = self._loader.lake.find(EXPERIMENTS)
-            if manifest is None or manifest.version == self._version:
+            is_followed = manifest is not None and manifest.version == self._version
+            if manifest is None or (is_followed and self._are_current()):
                 return False
             state = experiments_in(self._loader.lake, manifest)
             return self._follow(manifest, state)
         except RecomartError as error:  # what was in force stays in force
             self.trouble = f"experiments: {error.cause}"
             return False
+
+    def _are_current(self) -> bool:
+        """Tell whether no model of a variant was stated anew, without somebody who was erased."""
+        held = {one.engine.served.state.number: one.engine.served.state for one in self._chosen}
+        lake = self._loader.lake
+        return all(published(lake, number).version == held[number].version for number in held)
 
     def _follow(self, manifest: Manifest, state: Experiments) -> bool:
         before = {one.engine.served.state.version for one in self._chosen}
@@ -188,7 +195,7 @@ class Variants:
             if models is None:
                 troubles.append(f"experiment {experiment.name} is left out: a model of it is bad")
                 continue
-            held.update(models)
+            held.update({served.state.version: served for served in models.values()})
             chosen += list(self._place(experiment, models, table))
         self._tell_on(chosen)
         self._table, self._chosen = table, tuple(chosen)
@@ -206,17 +213,16 @@ class Variants:
                 self._metrics.is_variant_off.labels(*names).set(0)
 
     def _models(self, experiment: Experiment, held: dict[str, Served]) -> dict[str, Served] | None:
-        """Return the models of those variants that are not stopped; None where one is bad."""
+        """Return the models by variant, those stopped aside; None where one is bad."""
         found: dict[str, Served] = {}
         for variant in experiment.variants:
             if variant.stopped_us is None:
-                served = held.get(variant.version) or found.get(variant.version)
-                if served is None:
-                    manifest = published(self._loader.lake, variant.number)
-                    served = self._loader.try_to_load(manifest)
+                manifest = published(self._loader.lake, variant.number)
+                known = {one.state.version: one for one in (*held.values(), *found.values())}
+                served = known.get(manifest.version) or self._loader.try_to_load(manifest)
                 if served is None:
                     return None
-                found[variant.version] = served
+                found[variant.name] = served
         return found
 
     def _place(
@@ -232,7 +238,7 @@ class Variants:
                 continue
             names = experiment.name, variant.name
             settings = self._settings.model_copy(update=variant.rules.given())
-            served = models[variant.version]
+            served = models[variant.name]
             if served.settings != settings:
                 served = replace(served, settings=settings)
             served.champion.stage = self._engine.served.champion.stage

@@ -100,7 +100,8 @@ class Loader:
         tried = Engine(served, Sessions(), self.settings)
         for asked in (Asked(user_id=known), Asked()):
             tried.recommend(asked)
-        self.refused.pop(manifest.version, None)
+        for version in (manifest.version, *manifest.replaces):  # which went as it was loaded
+            self.refused.pop(version, None)
         log.info(
             "model_loaded",
             model=served.state.model,

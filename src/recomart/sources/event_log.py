@@ -32,6 +32,7 @@ HEADER = tuple(
     {"occurred_us": "occurred_at", "arrived_us": "arrived_at"}.get(name, name)
     for name in Event._fields
 )
+REFUSED = "refused"
 REFUSED_HEADER = (
     "stream",
     *("arrived_at" if name == "arrived_us" else name for name in Refused._fields),
@@ -96,7 +97,7 @@ class Drain:
 
 def refused_name(name: str) -> str:
     """Return what a file of refused messages is called, beside one of events."""
-    return name.replace("events", "refused", 1)
+    return name.replace("events", REFUSED, 1)
 
 
 def refused_csv(refused: Iterable[tuple[str, Refused]]) -> bytes:

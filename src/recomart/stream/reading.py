@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from recomart.errors import BadEventError
 from recomart.events import Refused, parse_event
+from recomart.events.streams import CUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,7 +45,7 @@ def read(messages: Iterable[Message], now_us: int, most_bytes: int) -> Batch:
 def _object(body: bytes, most_bytes: int) -> object:
     """Return what JSON says. Raises BadEventError."""
     if len(body) > most_bytes:
-        fault = f"has {len(body):,} bytes, and at most {most_bytes:,} are taken"
+        fault = f"has {len(body):,} {CUT} {most_bytes:,} are taken"
         raise BadEventError([("message", fault)])
     try:
         return json.loads(body.decode())

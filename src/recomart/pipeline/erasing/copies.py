@@ -13,7 +13,7 @@ from recomart.pipeline.erasing.lake import LakePlace
 from recomart.pipeline.erasing.raw import rows_in, write_without
 from recomart.pipeline.erasing.reports import NAMES, scrub
 from recomart.pipeline.erasing.whose import Whose
-from recomart.settings import CsvSource
+from recomart.settings import CsvSource, EventLogSource
 from recomart.settings.places import scheme_of, shown
 from recomart.sources.files import PACKED, find_files
 
@@ -157,6 +157,11 @@ def out_of_reach(loaded: Loaded) -> list[str]:
     for name, source in loaded.settings.sources.items():
         if source.kind == "rest" and source.holds == "events":
             found.append(f"{name}: what lies behind its address")
+    if any(isinstance(source, EventLogSource) for source in loaded.settings.sources.values()):
+        found.append(
+            "messages that a stream refused: those that name the user in any spelling are gone, "
+            "and those that cannot be read; what is packed within a text (base64) is not seen"
+        )
     return [*found, "backups, and logs of a proxy before the service"]
 
 

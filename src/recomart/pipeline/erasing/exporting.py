@@ -12,6 +12,7 @@ from recomart.pipeline.erasing.stores import (
     EventLogPlace,
     OnlinePlace,
     WarehousePlace,
+    sessions_in_stores,
 )
 from recomart.pipeline.erasing.whose import USER
 from recomart.ranking.aliases import find_champion
@@ -28,10 +29,12 @@ if TYPE_CHECKING:
 COVERED = [
     "the current version of every data set of the lake with a column of users",
     "raw rows as they came, in the quarantine, too",
+    "lists that experiments showed to them, which stand under a code",
     "the history that the champion starts from",
     "the event log, the kept answers, the online store, the warehouse",
 ]
 NOT_COVERED = [
+    "messages that a stream refused, but for those whose field `user_id` is theirs",
     "earlier versions of data sets, and copies of what is told here: reports, MLflow, snapshots",
     "what lies outside: files of sources, services on other machines, backups, logs of a proxy",
 ]
@@ -42,12 +45,12 @@ def known_of(loaded: Loaded, user_id: str) -> Known:
     lake = open_lake(loaded)
     yield "about", {USER: user_id, "covered": COVERED, "not_covered": NOT_COVERED}
     who = Somebody(lake, loaded.settings, user_id)
+    who.more_sessions = sessions_in_stores(loaded, user_id)
     for name in lake.names():
         yield from ((name, record) for record in kind_of(name, who).known(lake.latest(name)))
     yield from _of_champion(lake, user_id)
-    log = EventLogPlace(loaded, user_id)
-    yield from log.known()
-    yield from AnswersPlace(loaded, user_id, log.sessions() | who.sessions).known()
+    yield from EventLogPlace(loaded, user_id).known()
+    yield from AnswersPlace(loaded, user_id, who.more_sessions | who.sessions).known()
     yield from OnlinePlace(loaded, user_id).known()
     yield from WarehousePlace(loaded, user_id).known()
 

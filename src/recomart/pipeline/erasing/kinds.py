@@ -14,9 +14,12 @@ import pyarrow.parquet as pq
 from recomart.lake import FileEntry, folder_of, sha256_of
 from recomart.models.artefact import ARRAYS, DESCRIPTION
 from recomart.pipeline.erasing import published, tables
+from recomart.pipeline.erasing.messages import Messages, is_of_messages
 from recomart.pipeline.erasing.raw import raw_rows, rows_in, write_without
 from recomart.pipeline.erasing.reports import NAMES, scrub
+from recomart.pipeline.erasing.shown import EXPOSURES, codes_of
 from recomart.pipeline.erasing.whose import USER, Whose
+from recomart.quality.report import MAX_RAW
 from recomart.settings import CsvSource, FileSource
 from recomart.sources.files import Facts, write_and_learn
 from recomart.sources.stage import known_as_of
@@ -47,6 +50,8 @@ class Somebody:
         self.home = home
         self.settings = settings
         self.user_id = user_id
+        self.more_sessions: set[str] = set()
+        """Sessions of theirs that the lake does not know yet."""
         self.counted: dict[tuple[str, str], int] = {}
         """Rows by kind and hash of a file: bytes are counted once, whatever names them."""
         self.latest: tuple[tuple[str, str], dict[str, bytes]] = ("", ""), {}
@@ -61,6 +66,14 @@ class Somebody:
         """Return what tells their rows of a source; None for one that knows no users."""
         told = self.settings.sources.get(source) or CsvSource(path=source)
         return Whose(told, self.user_id) if told.holds == "events" else None
+
+    def whose_in(
+        self, manifest: Manifest, file: FileEntry, *, is_surely: bool = False
+    ) -> Whose | None:
+        """Return what tells their rows in a raw file; `is_surely`: see `Messages`."""
+        if file.details.get("refused"):
+            return Messages(self.user_id, is_surely=is_surely)
+        return self.whose(_source_of(manifest))
 
     def path(self, entry: FileEntry) -> Path:
         """Return a file, checked."""
@@ -83,6 +96,13 @@ class Somebody:
         return {str(row["shop_session_id"]) for row in self.events if row["shop_session_id"]}
 
     @cached_property
+    def codes(self) -> set[str]:
+        """What they are called in experiments; known once, since sessions are erased in time."""
+        if self.home:
+            return self.home.codes
+        return codes_of(self.lake, self.user_id, self.sessions | self.more_sessions)
+
+    @cached_property
     def headers(self) -> dict[str, tuple[str, ...] | None]:
         """The columns of raw files, by source and partition: ``events:2026/01/15/day.csv``."""
         found = {}
@@ -95,8 +115,10 @@ class Somebody:
                     found[at] = whose.header_of(self.path(entry), packing_of(entry))
         return found
 
-    def is_raw_row(self, raw: str) -> bool:
-        """Tell whether a raw row is theirs, of whichever source."""
+    def is_raw_row(self, file: str, raw: str) -> bool:
+        """Tell whether a raw row is theirs, of whichever source; `file` tells of messages."""
+        if is_of_messages(file):  # as a page shows it, which may be a part
+            return len(raw) >= MAX_RAW or Messages(self.user_id).is_raw_row(raw)
         newest = {at.partition(":")[0]: header for at, header in self.headers.items()}
         known = ((self.whose(source), header) for source, header in newest.items())
         return any(whose.is_raw_row(raw, header) for whose, header in known if whose)
@@ -200,6 +222,18 @@ class Lists(Tables):
         return tables.of_lists(set(theirs["row"].to_pylist()))
 
 
+class Shown(Tables):
+    """Lists that were shown: those of experiments stand under a code."""
+
+    def count(self, manifest: Manifest, file: FileEntry) -> int:
+        """See `Kind`."""
+        return tables.count(self.who.path(file), self.mask(manifest, file), ["unit"])
+
+    def mask(self, manifest: Manifest, file: FileEntry) -> tables.Mask:  # noqa: ARG002 -- as above
+        """See `Tables`."""
+        return tables.of_codes(self.who.codes)
+
+
 class Quarantine(Tables):
     """Rows as they came, told by the columns of the file that they came in."""
 
@@ -207,10 +241,20 @@ class Quarantine(Tables):
         """See `Kind`."""
         if not file.rows or self.who.whose(_source_of(manifest)) is None:
             return 0
-        return tables.count(self.who.path(file), self.mask(manifest, file), ["file", "raw"])
+        columns = ["file", "rules", "raw"]
+        return tables.count(self.who.path(file), self.mask(manifest, file), columns)
+
+    def known(self, manifest: Manifest) -> Iterator[dict[str, Any]]:
+        """See `Kind`; of messages those that surely are theirs."""
+        for file in manifest.files:
+            if self._counted(manifest, file):
+                yield from tables.rows(self.who.path(file), self._mask(manifest, is_surely=True))
 
     def mask(self, manifest: Manifest, file: FileEntry) -> tables.Mask:  # noqa: ARG002 -- as above
         """See `Tables`."""
+        return self._mask(manifest)
+
+    def _mask(self, manifest: Manifest, *, is_surely: bool = False) -> tables.Mask:
         source = _source_of(manifest)
         whose = self.who.whose(source)
         assert whose is not None  # noqa: S101 -- else nothing was counted
@@ -218,7 +262,9 @@ class Quarantine(Tables):
         def is_theirs(file: str, raw: str) -> bool:
             return whose.is_raw_row(raw, self.who.headers.get(f"{source}:{file}"))
 
-        return tables.of_raw(self.who.user_id if whose.needle else "", is_theirs)
+        messages = Messages(self.who.user_id, is_surely=is_surely)
+        needle = self.who.user_id if whose.needle else ""
+        return tables.of_raw(needle, is_theirs, messages.is_raw_row)
 
 
 class Raw(Kind):
@@ -226,20 +272,20 @@ class Raw(Kind):
 
     def count(self, manifest: Manifest, file: FileEntry) -> int:
         """See `Kind`."""
-        whose = self.who.whose(_source_of(manifest))
+        whose = self.who.whose_in(manifest, file)
         return rows_in(self.who.path(file), packing_of(file), whose) if whose else 0
 
     def known(self, manifest: Manifest) -> Iterator[dict[str, Any]]:
-        """See `Kind`."""
-        whose = self.who.whose(_source_of(manifest))
-        for file in manifest.files if whose else ():
+        """See `Kind`; of messages those that surely are theirs."""
+        for file in manifest.files:
+            whose = self.who.whose_in(manifest, file, is_surely=True)
             if whose and self._counted(manifest, file):
                 for row in raw_rows(self.who.path(file), packing_of(file), whose):
                     yield {"file": file.partition, "raw": row}
 
     def write(self, manifest: Manifest, file: FileEntry, draft: Draft) -> None:
         """See `Kind`; what was learned of the file is learned anew."""
-        whose = self.who.whose(_source_of(manifest))
+        whose = self.who.whose_in(manifest, file)
         assert whose is not None  # noqa: S101 -- else nothing was counted
         objects = self.who.lake.objects
         written, aside = objects.aside(), objects.aside()
@@ -417,6 +463,7 @@ def kind_of(dataset: str, who: Somebody) -> Kind:
         "quality": Reports,
         "evaluation": Reports,
         "training_rows": Lists,
+        EXPOSURES: Shown,
     }
     begins = {"raw_": Raw, "quarantined_": Quarantine, "model_": Models}
     found = [kind for start, kind in begins.items() if dataset.startswith(start)]

@@ -19,7 +19,8 @@ from recomart.quality.report_words import spread
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    IsRawRow = Callable[[str], bool]
+    IsRawRow = Callable[[str, str], bool]
+    """Tells by the name of a file, and the text of one of its rows."""
 
 QUALITY, EVALUATION = "data_quality_report", "evaluation"
 NAMES = tuple(f"{stem}.{end}" for stem in (QUALITY, EVALUATION) for end in ("json", "html"))
@@ -102,7 +103,8 @@ def _scrub_table(table: str, user_id: str, is_raw_row: IsRawRow) -> tuple[str, i
         theirs = [row for row in rows[1:] if _cells(row)[:1] == [user_id]]
     elif RAW in heads:
         at = heads.index(RAW)
-        theirs = [row for row in rows[1:] if is_raw_row(_cells(row)[at])]
+        parted = [(row, _cells(row)) for row in rows[1:]]
+        theirs = [row for row, cells in parted if is_raw_row(cells[0], cells[at])]
     else:
         theirs = []
     for row in theirs:

@@ -14,10 +14,12 @@ import pyarrow.parquet as pq
 
 from recomart.lake import Found
 from recomart.pipeline.erasing import tables
+from recomart.pipeline.erasing.messages import Messages
 from recomart.pipeline.erasing.raw import rows_in
 from recomart.pipeline.erasing.reports import EVALUATION, QUALITY, scrub
 from recomart.pipeline.erasing.whose import USER
 from recomart.pipeline.versioning.shop import POINTERS, WAREHOUSE
+from recomart.sources.event_log import REFUSED_HEADER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from recomart.settings import Loaded
 
 CACHE = ".dvc/cache"
+QUARANTINED = {"file", "rules", "raw"}
+"""Columns of the quarantine by which it is known."""
 PARQUET, SQLITE = b"PAR1", b"SQLite format 3\0"
 LIST = ".dir"
 """Ending of a list of files."""
@@ -77,9 +81,11 @@ class SnapshotsPlace:
         names = pq.read_schema(path).names
         if USER in names:
             return bool(tables.count(path, tables.of_user(self.who.user_id), [USER]))
-        if {"file", "raw"} <= set(names):
-            mask = tables.of_raw("", lambda _, raw: self.who.is_raw_row(raw))
-            return bool(tables.count(path, mask, ["file", "raw"]))
+        if set(names) >= QUARANTINED:
+            mask = tables.of_raw("", self.who.is_raw_row, Messages(self.who.user_id).is_raw_row)
+            return bool(tables.count(path, mask, sorted(QUARANTINED)))
+        if {"experiment", "unit"} <= set(names):
+            return bool(tables.count(path, tables.of_codes(self.who.codes), ["unit"]))
         return False
 
     def _in_database(self, path: Path) -> bool:
@@ -96,6 +102,9 @@ class SnapshotsPlace:
             return any(found.fetchone()[0] for found in counts)
 
     def _in_text(self, path: Path) -> bool:
+        messages = Messages(self.who.user_id)
+        if messages.header_of(path, "") == REFUSED_HEADER:
+            return bool(rows_in(path, "", messages))
         sources = (self.who.whose(name) for name in self.who.settings.sources)
         if any(rows_in(path, "", whose) for whose in sources if whose):
             return True

@@ -10,9 +10,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from recomart.pipeline.erasing.whose import USER
+from recomart.quality.reading import MESSAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
     Mask = Callable[[pa.RecordBatch], pa.BooleanArray]
@@ -39,16 +40,34 @@ def of_lists(rows: set[int]) -> Mask:
     return mask
 
 
-def of_raw(needle: str, is_theirs: Callable[[str, str], bool]) -> Mask:
-    """Return what tells quarantined rows, by file and raw text; `needle` stands in all of them."""
+def of_raw(
+    needle: str, is_theirs: Callable[[str, str], bool], is_message: Callable[[str], bool]
+) -> Mask:
+    """Return what tells quarantined rows, by file and raw text; `needle` stands in all of them.
+
+    is_message  tells the same of a message of a stream, by its raw text
+    """
 
     def mask(batch: pa.RecordBatch) -> pa.BooleanArray:
         found = np.zeros(batch.num_rows, dtype=bool)
+        are_messages = pc.fill_null(pc.equal(batch.column("rules"), MESSAGE), fill_value=False)
         may = pc.fill_null(pc.match_substring(batch.column("raw"), needle), fill_value=False)
-        for place in np.flatnonzero(may.to_numpy(zero_copy_only=False)).tolist():
+        may = pc.or_(may, are_messages).to_numpy(zero_copy_only=False)
+        for place in np.flatnonzero(may).tolist():
             file, raw = (batch.column(name)[place].as_py() for name in ("file", "raw"))
-            found[place] = is_theirs(file, raw)
+            is_one = are_messages[place].as_py()
+            found[place] = is_message(raw) if is_one else is_theirs(file, raw)
         return pa.array(found)
+
+    return mask
+
+
+def of_codes(codes: Collection[str]) -> Mask:
+    """Return what tells lists that were shown to units of some codes."""
+
+    def mask(batch: pa.RecordBatch) -> pa.BooleanArray:
+        units = batch.column("unit")
+        return pc.is_in(units, value_set=pa.array(codes, units.type))
 
     return mask
 

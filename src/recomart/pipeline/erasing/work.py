@@ -23,12 +23,14 @@ from recomart.pipeline.erasing.copies import (
 )
 from recomart.pipeline.erasing.kinds import Somebody
 from recomart.pipeline.erasing.lake import LAKE, LakePlace
+from recomart.pipeline.erasing.shown import without_salt
 from recomart.pipeline.erasing.snapshots import SnapshotsPlace
 from recomart.pipeline.erasing.stores import (
     AnswersPlace,
     EventLogPlace,
     OnlinePlace,
     WarehousePlace,
+    sessions_in_stores,
 )
 
 if TYPE_CHECKING:
@@ -74,7 +76,7 @@ def carry_out(loaded: Loaded, order: Order) -> Receipt:
     """Do what an order asks for."""
     book, lake, began = Erasures.of(loaded), open_lake(loaded), time.perf_counter()
     with lake.lease(f"erasing {order.erasure_id}"):
-        places = places_of(loaded, lake, order.user_id)
+        places = places_of(loaded, lake, order)
         order.starts += 1
         order.note(one for place in places for one in place.find())
         book.save(order)
@@ -85,20 +87,23 @@ def carry_out(loaded: Loaded, order: Order) -> Receipt:
     return receipt
 
 
-def places_of(loaded: Loaded, lake: Lake, user_id: str) -> list[Place]:
-    """Return all places within reach, in the order in which they are cleared.
+def places_of(loaded: Loaded, lake: Lake, order: Order) -> list[Place]:
+    """Return all places within reach, in the order in which they are cleared; note the sessions.
 
-    What tells where else to look comes last: the log of sessions after the answers to them, what
-    was done after the models of it, the raw rows after their copies.
+    What tells where else to look comes last: what was done after the models of it, the raw rows
+    after their copies. Their sessions, which many places tell, stand in the order. Workers hear
+    first whom to forget, and at last again: of what came meanwhile.
     """
+    user_id = order.user_id
     who = Somebody(lake, loaded.settings, user_id)
-    events = EventLogPlace(loaded, user_id)
-    sessions = events.sessions() | who.sessions
+    who.more_sessions = {*order.sessions, *sessions_in_stores(loaded, user_id)}
+    sessions = who.more_sessions | who.sessions
+    order.sessions = sorted(sessions)
     folders = mlflow_folders(loaded)
     reports = [loaded.path(loaded.settings.paths.reports), *folders]
     return [
         AnswersPlace(loaded, user_id, sessions),
-        events,
+        EventLogPlace(loaded, user_id),
         OnlinePlace(loaded, user_id),
         WarehousePlace(loaded, user_id),
         ReportsPlace(reports, who, loaded.folder),
@@ -106,6 +111,7 @@ def places_of(loaded: Loaded, lake: Lake, user_id: str) -> list[Place]:
         SourcesPlace(loaded, user_id),
         SnapshotsPlace(loaded, who),
         LakePlace(who),
+        AnswersPlace(loaded, user_id, sessions, is_last=True),
     ]
 
 
@@ -126,7 +132,7 @@ def _erase_all(order: Order, book: Erasures, places: list[Place]) -> None:
 
 
 def _receipt(loaded: Loaded, order: Order, book: Erasures, lake: Lake, seconds: float) -> Receipt:
-    sources = SourcesPlace(loaded, order.user_id)
+    sources, untold = SourcesPlace(loaded, order.user_id), without_salt(lake)
     touched = [_became(one, lake) for one in order.found or ()]
     learned = [m for name in LEARNED if (m := lake.find(name)) is not None]
     return Receipt(
@@ -143,7 +149,14 @@ def _receipt(loaded: Loaded, order: Order, book: Erasures, lake: Lake, seconds: 
         ]
         if touched
         else [],
-        not_reached=[*sources.out_of_reach(), *out_of_reach(loaded)],
+        not_reached=[
+            *(
+                f"lists of the experiment {name}: its salt is gone, nobody's by now"
+                for name in untold
+            ),
+            *sources.out_of_reach(),
+            *out_of_reach(loaded),
+        ],
         found_after=0,
     )
 
