@@ -5,6 +5,7 @@ import re
 import time
 import urllib.request
 from contextlib import ExitStack, closing
+from functools import partial
 from threading import Thread
 
 import pytest
@@ -14,7 +15,7 @@ from recomart.events import EventFile, StreamFile
 from recomart.lake import open_lake
 from recomart.pipeline import run
 from recomart.quality.quarantine import as_csv, quarantined_rows
-from recomart.serving.intake import Intake
+from recomart.serving.intake import Intake, to_log
 from recomart.stream import stream
 from recomart.stream.running import pause, standing
 from tests.servers import free_port, redis_server
@@ -205,7 +206,11 @@ def asked(url):
 
 def test_whoever_serves_knows_of_an_event_at_once(shop):
     seen, asked_at = [], time.monotonic()
-    intake = Intake(shop.log, lambda events: seen.extend((time.monotonic(), *e) for e in events))
+    intake = Intake(
+        shop.log,
+        partial(to_log, shop.loaded),
+        lambda events: seen.extend((time.monotonic(), *e) for e in events),
+    )
     shop.sender.publish([told(1)])
     with shop.process():
         intake.start()

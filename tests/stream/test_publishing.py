@@ -1,0 +1,165 @@
+"""What the API accepts is published: acknowledged first, the same event again, once in the lake."""
+
+import json
+import signal
+import time
+from contextlib import closing, contextmanager
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recomart.errors import SettingsError, UnavailableError
+from recomart.events import Event, parse_event
+from recomart.events.record import AHEAD_US, FIRST_US, MOST_CHARACTERS
+from recomart.settings import StreamSettings, load_settings
+from recomart.settings.stream import PUBLISHED_BYTES
+from recomart.stream.base import Begin
+from recomart.stream.brokers import open_broker, open_producer
+from recomart.stream.publishing import message_of, to_broker
+from recomart.vocabulary import EVENT_TYPES
+from tests.servers import free_port, redis_server, running
+from tests.stream.senders import Redis
+from tests.stream.shops import Shop, until
+
+NOW_US = 1_800_000_000_000_000
+TEXTS = st.text(
+    st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=MOST_CHARACTERS
+)
+NUMBERS = st.none() | st.integers(1, 5) | st.floats(1, 5)
+EVENTS = st.builds(
+    Event,
+    TEXTS, TEXTS, TEXTS, st.sampled_from(EVENT_TYPES), st.integers(FIRST_US, NOW_US + AHEAD_US),
+    st.just(NOW_US), *[st.none() | TEXTS] * 2, *[NUMBERS] * 2, st.floats(1, 5),
+    *[st.none() | TEXTS] * 2,
+)  # fmt: skip
+
+
+def event(number, user_id="ann"):
+    at_us = time.time_ns() // 1_000
+    return Event(f"e{number}", user_id, "mug", "view", at_us, at_us)
+
+
+@given(EVENTS)
+def test_a_message_is_read_as_the_same_event(given_event):
+    assert parse_event(json.loads(message_of(given_event)), NOW_US) == given_event
+
+
+def test_no_message_is_larger_than_what_is_taken():
+    text = '"' + "\N{GRINNING FACE}" * (MOST_CHARACTERS - 2) + '"'
+    largest = Event(*[text] * 4, NOW_US, NOW_US, *[text] * 2, *[1 / 3 * 1e9] * 3, *[text] * 2)
+
+    assert PUBLISHED_BYTES / 2 < len(message_of(largest)) < PUBLISHED_BYTES
+
+
+@contextmanager
+def publishing(shop):
+    """Give what takes a service's events, and what it told of how it is."""
+    told = []
+    with closing(to_broker(shop.loaded, told.append)) as publisher:
+        until(lambda: told, "a connection, or word of what is wrong")
+        yield publisher, told
+
+
+@pytest.fixture
+def shop(tmp_path, sender):
+    return Shop(tmp_path, sender)
+
+
+def test_what_a_producer_published_is_given_in_order(sender):
+    bodies = [b"%d" % number for number in range(500)]
+    with closing(open_broker(sender.settings(), Begin())) as broker:
+        with closing(open_producer(sender.settings(), 5.0)) as producer:
+            producer.publish([("ann", body) for body in bodies[:1]])
+            producer.publish([("ann", body) for body in bodies[1:]])
+        found, end = [], time.monotonic() + 20
+        while len(found) < len(bodies) and time.monotonic() < end:
+            found += [message.body for message in broker.poll(500, 0.1)]
+
+    assert found == bodies
+
+
+def test_an_event_that_is_published_twice_is_in_the_lake_once(shop):
+    with publishing(shop) as (publisher, told):
+        answers = [publisher.append([event(1), event(2)]) for _ in range(2)]
+        assert [answer.result(20) for answer in answers] == [["accepted"] * 2] * 2
+    shop.sender.publish([message_of(event(2)), message_of(event(3))])
+    shop.once()
+
+    assert told == [None]
+    assert shop.ids() == ["e1", "e2", "e3"]
+
+
+def test_a_broker_that_is_not_there_is_told_at_once_and_found_when_it_comes(tmp_path):
+    port = free_port()
+    shop = Shop(tmp_path, Redis(f"redis://127.0.0.1:{port}/0"))
+    with publishing(shop) as (publisher, told):
+        assert "Redis at" in told[0].cause
+        began = time.monotonic()
+        for _ in range(100):
+            with pytest.raises(UnavailableError, match="Redis at"):
+                publisher.append([event(1)])
+        assert time.monotonic() - began < 0.5
+        with redis_server(port):
+            until(lambda: told[-1] is None, "the connection")
+            assert publisher.append([event(1)]).result(10) == ["accepted"]
+
+
+def test_a_connection_that_was_cut_is_made_anew_and_nobody_hears_of_it(redis_url, tmp_path):
+    shop = Shop(tmp_path, Redis(redis_url))
+    with publishing(shop) as (publisher, told):
+        publisher.append([event(1)]).result(10)
+        with closing(open_broker(shop.sender.settings(), Begin())) as broker:
+            broker._redis.client_kill_filter(_type="normal", skipme=True)
+        assert publisher.append([event(2)]).result(10) == ["accepted"]
+
+    assert told == [None, None]
+
+
+def test_a_broker_that_hangs_is_not_waited_for_longer_than_a_request_may_take(tmp_path):
+    from tests.servers import find
+
+    port = free_port()
+    command = [find("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    with running(command, port) as server:
+        shop = Shop(tmp_path, Redis(f"redis://127.0.0.1:{port}/0"))
+        with publishing(shop) as (publisher, told):
+            server.send_signal(signal.SIGSTOP)
+            began = time.monotonic()
+            with pytest.raises(UnavailableError, match="Timeout"):
+                publisher.append([event(1)]).result(20)
+            seconds = time.monotonic() - began
+            server.send_signal(signal.SIGCONT)
+            until(lambda: told[-1] is None, "the connection")
+
+    assert seconds < shop.loaded.settings.serving.timeout_s
+
+
+def test_a_topic_that_is_none_is_the_service_s_trouble_and_not_the_caller_s(redis_url, tmp_path):
+    shop = Shop(tmp_path, Redis(redis_url, "plain"))
+    with closing(open_producer(shop.sender.settings(), 5.0)) as producer:
+        producer._redis.set("plain", "text")
+    with publishing(shop) as (publisher, _), pytest.raises(UnavailableError, match="no stream"):
+        publisher.append([event(1)]).result(10)
+
+
+@pytest.mark.parametrize("stream", [{"publish": True}, {"publish": True, "max_message_bytes": 999}])
+def test_settings_that_could_lose_events_are_refused(tmp_path, stream):
+    flags = {("stream", name): value for name, value in stream.items()}
+
+    with pytest.raises(SettingsError, match="publish: true wants"):
+        load_settings(tmp_path, environment={}, flags=flags)
+
+
+@pytest.mark.parametrize(
+    ("url", "options"),
+    [
+        ("redis://127.0.0.1:1/0", {"no_such_option": "1"}),
+        ("nats://127.0.0.1:1", {"no_such_option": "1"}),
+        ("amqp://127.0.0.1:1", {"host": "", "port": "x"}),
+        ("kafka://127.0.0.1:1", {"no_such_option": "1"}),
+    ],
+)
+def test_options_that_do_not_fit_are_told(url, options):
+    with pytest.raises(SettingsError):
+        open_producer(StreamSettings(url=url, options=options), 1.0)
