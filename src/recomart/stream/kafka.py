@@ -39,7 +39,9 @@ class _Client:
         self._address = settings.url.partition("://")[2].rstrip("/")
         self._fault: KafkaError | None = None
 
-    def _make(self, kind: Callable[..., Client], settings: StreamSettings, own: dict[str, Any]) -> Client:
+    def _make(
+        self, kind: Callable[..., Client], settings: StreamSettings, own: dict[str, Any]
+    ) -> Client:
         """Make a consumer or a producer; `stream.options` come before what is our own."""
         options = {
             "bootstrap.servers": self._address,
