@@ -37,6 +37,12 @@ class _Client:
         self._topic, self._asked = settings.topic, asked
         self._raised = KafkaException
         self._address = settings.url.partition("://")[2].rstrip("/")
+        if "@" in self._address:
+            raise SettingsError(
+                "`stream.url` of Kafka takes no user and password.",
+                remedy="Write them into `stream.options`: sasl_username, sasl_password, "
+                "sasl_mechanism, security_protocol.",
+            )
         self._fault: KafkaError | None = None
 
     def _make(

@@ -138,7 +138,9 @@ class RedisProducer(_Client):
             pipe = self._redis.pipeline(transaction=False)
             for _, body in messages:
                 pipe.xadd(self._key, {"event": body})
-            pipe.execute()
+            answers = pipe.execute(raise_on_error=False)  # its own words repeat what was sent
+            for error in (one for one in answers if isinstance(one, Exception)):
+                raise error
 
 
 def _entries(found: Any) -> list[tuple[bytes, dict[bytes, bytes] | None]]:  # noqa: ANN401 - of the library
