@@ -20,7 +20,7 @@ from tests.serving.door.conftest import opened
 from tests.stream.senders import Redis
 from tests.stream.shops import Shop, killed, until
 
-KILLS = int(os.environ.get("RECOMART_KILLS", "4"))
+KILLS = int(os.environ.get("RECOMART_KILLS", "3"))
 KNOWN_S = 2.0
 """Within which all workers know of an event."""
 

@@ -42,16 +42,18 @@ class _Client:
 
     async def _connect(self, patience_s: float) -> tuple[JetStreamContext, str]:
         """Return what is asked, and the name of the stream that keeps the subject."""
-        import nats
+        from nats.aio.client import Client
         from nats.js.errors import NotFoundError as NoStreamError
 
         options = {k: v.get_secret_value() for k, v in self._settings.options.items()}
+        self._nats = Client()  # before it connects, so that it is closed where that fails
         try:
-            self._nats = await nats.connect(
+            await self._nats.connect(
                 self._settings.url,
                 name=self._settings.group,
                 allow_reconnect=False,  # whoever lost it connects anew, and begins where it was
                 max_reconnect_attempts=1,
+                reconnect_time_wait=0,
                 connect_timeout=max(1, int(patience_s)),
                 error_cb=self._note,
                 **options,
