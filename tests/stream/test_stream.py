@@ -6,6 +6,7 @@ import time
 import urllib.request
 from contextlib import ExitStack, closing
 from functools import partial
+from threading import Event as Flag
 from threading import Thread
 
 import pytest
@@ -17,7 +18,10 @@ from recomart.pipeline import run
 from recomart.quality.quarantine import as_csv, quarantined_rows
 from recomart.serving.intake import Intake, to_log
 from recomart.stream import stream
+from recomart.stream.commits import Commits
+from recomart.stream.metrics import Metrics
 from recomart.stream.running import pause, standing
+from tests.events.made import event
 from tests.servers import free_port, redis_server
 from tests.stream.senders import Redis, told
 from tests.stream.shops import Shop, until
@@ -232,6 +236,29 @@ def test_a_commit_that_fails_as_nobody_foresaw_ends_the_stream(shop, monkeypatch
         stream(shop.loaded)
     with closing(EventFile(shop.log)) as file:
         assert file.newest_seq() == 1
+
+
+def test_a_commit_that_fails_is_counted_and_tried_again(shop, monkeypatch):
+    failures, once = iter([StoreUnavailableError("The lake", "away")]), Commits.once
+
+    def failing(self):
+        if error := next(failures, None):
+            raise error
+        once(self)
+
+    monkeypatch.setattr(Commits, "once", failing)
+    with closing(EventFile(shop.log)) as file:
+        file.add([event(1)])
+    metrics, ended = Metrics(), Flag()
+    commits = Commits(shop.loaded, "stream-1", metrics, lambda _: None)
+    thread = Thread(target=commits.run, args=(ended, Flag()))
+    thread.start()
+    until(lambda: shop.ids() == ["e1"], "the second commit")
+    ended.set()
+    thread.join()
+
+    assert metrics.registry.get_sample_value("recomart_stream_lake_failures_total") == 1
+    assert metrics.registry.get_sample_value("recomart_stream_lake_commits_total") == 1
 
 
 def test_what_is_taken_is_measured(shop):

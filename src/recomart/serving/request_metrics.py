@@ -61,7 +61,7 @@ class Metrics:
         )
         self.stage_seconds = Histogram(
             "recomart_stage_seconds",
-            "Of a stage: engine (retrieve, features, rank, rules, reasons), event_log or the broker",
+            "Of a stage: engine (retrieve, features, rank, rules, reasons), event_log (or broker)",
             ("stage",),
             buckets=SECONDS,
             registry=own,

@@ -45,7 +45,8 @@ class _Client:
         from nats.aio.client import Client
         from nats.js.errors import NotFoundError as NoStreamError
 
-        options = {k: v.get_secret_value() for k, v in self._settings.options.items()}
+        told = self._settings.options.items()
+        options: dict[str, Any] = {name: value.get_secret_value() for name, value in told}
         self._nats = Client()  # before it connects, so that it is closed where that fails
         try:
             await self._nats.connect(
