@@ -2,6 +2,8 @@
 
 import json
 import signal
+import subprocess
+import sys
 import time
 from contextlib import closing, contextmanager
 from urllib.parse import urlsplit
@@ -17,11 +19,12 @@ from recomart.settings import StreamSettings, load_settings
 from recomart.settings.stream import PUBLISHED_BYTES
 from recomart.stream.base import Begin
 from recomart.stream.brokers import open_broker, open_producer
-from recomart.stream.publishing import message_of, to_broker
+from recomart.stream.publishing import STEPS, Publisher, Topic, message_of, to_broker
+from recomart.stream.redis import RedisProducer
 from recomart.vocabulary import EVENT_TYPES
 from tests.chaos.served import Proxy
-from tests.servers import find, free_port, redis_server, running
-from tests.stream.senders import Redis
+from tests.servers import free_port, redis_server
+from tests.stream.senders import CLUSTER, Kafka, Rabbit, Redis
 from tests.stream.shops import Shop, until
 
 NOW_US = 1_800_000_000_000_000
@@ -121,21 +124,46 @@ def test_a_connection_that_was_cut_is_made_anew_and_nobody_hears_of_it(sender, t
     assert set(told) == {None}
 
 
-def test_a_broker_that_hangs_is_not_waited_for_longer_than_a_request_may_take(tmp_path):
-    port = free_port()
-    command = [find("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
-    with running(command, port) as server:
-        shop = Shop(tmp_path, Redis(f"redis://127.0.0.1:{port}/0"))
-        with publishing(shop) as (publisher, told):
-            server.send_signal(signal.SIGSTOP)
-            began = time.monotonic()
-            with pytest.raises(UnavailableError, match="Timeout"):
-                publisher.append([event(1)]).result(20)
-            seconds = time.monotonic() - began
-            server.send_signal(signal.SIGCONT)
-            until(lambda: told[-1] is None, "the connection")
+@pytest.mark.parametrize("sender", ["redis", "nats", "rabbitmq"], indirect=True)
+def test_a_broker_that_hangs_is_not_waited_for(sender):
+    port = urlsplit(sender.url).port
+    with closing(Proxy(port)) as proxy:
+        sender.url = sender.url.replace(str(port), str(proxy.port))
+        hold_to_patience(sender, lambda: setattr(proxy, "delay_s", 30.0))
 
-    assert seconds < shop.loaded.settings.serving.timeout_s
+
+def test_a_kafka_that_hangs_is_not_waited_for():
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", CLUSTER], **pipes) as cluster:
+        address = cluster.stdout.readline().decode().strip()
+        sender = Kafka((None, address), "events")
+        hold_to_patience(sender, lambda: cluster.send_signal(signal.SIGSTOP))
+        cluster.kill()
+
+
+def hold_to_patience(sender, hang, patience_s=0.5):
+    told = []
+    with closing(Publisher(Topic(sender.settings(), patience_s, told.append))) as publisher:
+        until(lambda: None in told, "the connection")
+        assert publisher.append([event(1)]).result(10) == ["accepted"]
+        hang()
+        began = time.monotonic()
+        with pytest.raises(UnavailableError):
+            publisher.append([event(2)]).result(20)
+        assert time.monotonic() - began < STEPS * patience_s
+
+
+def test_a_queue_that_was_deleted_swallows_nothing(rabbitmq_url, tmp_path):
+    import pika
+
+    shop = Shop(tmp_path, Rabbit(rabbitmq_url))
+    with publishing(shop) as (publisher, _):
+        with closing(pika.BlockingConnection(pika.URLParameters(rabbitmq_url))) as connection:
+            connection.channel().queue_delete(shop.sender.topic)
+        assert publisher.append([event(1)]).result(10) == ["accepted"]
+    shop.once()
+
+    assert shop.ids() == ["e1"]
 
 
 def test_a_topic_that_is_none_is_the_service_s_trouble_and_not_the_caller_s(redis_url, tmp_path):
@@ -167,3 +195,19 @@ def test_settings_that_could_lose_events_are_refused(tmp_path, stream):
 def test_options_that_do_not_fit_are_told(url, options):
     with pytest.raises(SettingsError):
         open_producer(StreamSettings(url=url, options=options), 1.0)
+
+
+def test_what_a_library_slips_on_is_tried_again(redis_url, tmp_path, monkeypatch):
+    slips, publish = iter([KeyError("secret")]), RedisProducer.publish
+
+    def slipping(self, messages):
+        if slip := next(slips, None):
+            raise slip
+        publish(self, messages)
+
+    monkeypatch.setattr(RedisProducer, "publish", slipping)
+    with publishing(Shop(tmp_path, Redis(redis_url))) as (publisher, told):
+        with pytest.raises(UnavailableError, match="did not answer: KeyError"):
+            publisher.append([event(1)]).result(10)
+        until(lambda: told[-1] is None, "another connection")
+        assert publisher.append([event(1)]).result(10) == ["accepted"]

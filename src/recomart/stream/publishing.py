@@ -106,24 +106,30 @@ class Topic:
         """Note what goes wrong, and let go of the connection."""
         try:
             yield
-        except RecomartError as error:
+        except Exception as error:  # noqa: BLE001 - what a library slips on must not end the thread
             self.close()
             self._failed_at = time.monotonic()
-            if self.trouble is None or self.trouble.cause != error.cause:
-                log.error("events_not_published", code=error.code, cause=error.cause)
-            self.trouble = (
-                error
-                if isinstance(error, UnavailableError)
-                else UnavailableError(error.cause, remedy=error.remedy)  # not the caller's fault
-            )
-            self._note(self.trouble)
-            raise self.trouble from None
+            trouble = _as_trouble(error)
+            if self.trouble is None or self.trouble.cause != trouble.cause:
+                log.error("events_not_published", code=trouble.code, cause=trouble.cause)
+            self.trouble = trouble
+            self._note(trouble)
+            raise trouble from None
 
     def close(self) -> None:
         """See `Place`."""
         producer, self._producer = self._producer, None
         if producer is not None:
             producer.close()
+
+
+def _as_trouble(error: Exception) -> UnavailableError:
+    """Return what is told of an error: it is the broker's or the settings', never the caller's."""
+    if isinstance(error, UnavailableError):
+        return error
+    if isinstance(error, RecomartError):
+        return UnavailableError(error.cause, remedy=error.remedy)
+    return StoreUnavailableError("The broker", type(error).__name__)  # its words may hold a secret
 
 
 def message_of(event: Event) -> bytes:
