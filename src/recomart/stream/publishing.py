@@ -120,7 +120,8 @@ class Topic:
         """See `Place`."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            producer.close()
+            with suppress(Exception):  # it may be gone already
+                producer.close()
 
 
 def _as_trouble(error: Exception) -> UnavailableError:

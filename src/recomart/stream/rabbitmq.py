@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 AHEAD = 10_000
 """Messages that the server may give before those before are done; above a batch."""
+PARTING_S = 0.2
+"""How long a server may take to hear that a producer goes; one that hangs is left."""
 
 
 class _Client:
@@ -214,7 +216,7 @@ class RabbitProducer(_Client):
             is_closed = self._asking()
             connection.close()
             with suppress(Exception):  # that it closes is told as a loss
-                await is_closed
+                await asyncio.wait_for(is_closed, PARTING_S)
 
     def _asking(self) -> asyncio.Future[Any]:
         self._answer = asyncio.get_running_loop().create_future()
