@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 AHEAD = 10_000
 """Messages that the server may give before those before are done; above a batch."""
-PARTING_S = 0.2
+PARTING_S, TURNS = 0.2, 20
 """How long a server may take to hear that a producer goes; one that hangs is left."""
 
 
@@ -147,6 +147,7 @@ class RabbitProducer(_Client):
         self._last_tag = 0
         self._connection: AsyncioConnection | None = None
         parameters = _parameters(settings, patience_s)
+        parameters.stack_timeout = patience_s / 2  # before ours: pika tidies up after its own alone
         self._loop = Loop("rabbitmq")
         try:
             self._channel = self._do(self._open(parameters))
@@ -212,11 +213,12 @@ class RabbitProducer(_Client):
 
     async def _close(self) -> None:
         connection = self._connection
-        if connection is not None and not (connection.is_closed or connection.is_closing):
-            is_closed = self._asking()
-            connection.close()
-            with suppress(Exception):  # that it closes is told as a loss
-                await asyncio.wait_for(is_closed, PARTING_S)
+        if connection is None or not connection.is_open:
+            return
+        connection.close()
+        if not await _is_parted(connection):  # it hangs; pika has no other way to let go of it
+            connection._adapter_disconnect_stream()  # noqa: SLF001
+            await _is_parted(connection)
 
     def _asking(self) -> asyncio.Future[Any]:
         self._answer = asyncio.get_running_loop().create_future()
@@ -244,6 +246,15 @@ class RabbitProducer(_Client):
             self._unconfirmed.discard(told.delivery_tag)
         if not self._unconfirmed:
             self._answered(None)
+
+
+async def _is_parted(connection: AsyncioConnection) -> bool:
+    """Wait a moment until a connection is closed, and tell whether it is."""
+    for _ in range(TURNS):
+        if connection.is_closed:
+            break
+        await asyncio.sleep(PARTING_S / TURNS)
+    return connection.is_closed
 
 
 def _parameters(settings: StreamSettings, patience_s: float) -> URLParameters:
