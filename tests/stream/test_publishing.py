@@ -136,9 +136,11 @@ def test_a_kafka_that_hangs_is_not_waited_for():
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen([sys.executable, "-c", CLUSTER], **pipes) as cluster:
         address = cluster.stdout.readline().decode().strip()
-        sender = Kafka((None, address), "events")
-        hold_to_patience(sender, lambda: cluster.send_signal(signal.SIGSTOP))
-        cluster.kill()
+        try:
+            sender = Kafka((None, address), "events")
+            hold_to_patience(sender, lambda: cluster.send_signal(signal.SIGSTOP))
+        finally:  # one that is stopped would never end
+            cluster.kill()
 
 
 def hold_to_patience(sender, hang, patience_s=0.5):
