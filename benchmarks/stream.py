@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from tests.chaos.served import Served
     from tests.stream.senders import Sender
 
 N, N_SLOW, N_SEEN, N_LISTS, N_KILLS = 400_000, 50_000, 400, 20, 100
@@ -152,38 +153,74 @@ def seen(folder: Path) -> dict[str, object]:
     return {f"seen_{k}": v for k, v in percentiles(seconds).items()}
 
 
+@contextmanager
+def lists_of(folder: Path, **stream: object) -> Iterator[tuple[Served, Sender]]:
+    """Serve a small shop by two workers beside its stream."""
+    train(folder / "trained")
+    copy_of(folder / "trained", folder / "lists")
+    with redis_server() as url:
+        shop = Shop(folder / "lists", Redis(url), commit_s=60, **stream)
+        with serving(shop.folder) as served, shop.process():
+            until(lambda: "Taking" in shop.told(), "the stream")
+            yield served, shop.sender
+
+
 def changed_lists(folder: Path) -> dict[str, object]:
     """Measure from publishing an event until the list of its user is another."""
-    train(folder / "trained")
-    with ExitStack() as stack:
-        shop_folder = folder / "lists"
-        copy_of(folder / "trained", shop_folder)
-        url = stack.enter_context(redis_server())
-        sender = Redis(url)
-        settings = (shop_folder / "recomart.yaml").read_text(encoding="utf-8")
-        more = f"stream: {{url: '{url}', topic: {sender.topic}}}\n"
-        with_log = settings.replace("sources:\n", "sources:\n  server: {kind: event_log}\n")
-        (shop_folder / "recomart.yaml").write_text(with_log + more, encoding="utf-8")
-        served = stack.enter_context(serving(shop_folder, workers=2))
-        command = [sys.executable, "-c", "from recomart.cli import main; main()"]
-        streaming = subprocess.Popen([*command, "-s", str(shop_folder), "stream"])
-        stack.callback(streaming.wait)
-        stack.callback(streaming.terminate)
-        time.sleep(4)
-        seconds = [_until_changed(served.http, sender, f"visitor-{k}") for k in range(N_LISTS)]
+    with lists_of(folder) as (served, sender):
+        seconds = [
+            _until_changed(
+                f"visitor-{k}", lambda user_id: _listed(served.http, user_id),
+                lambda told: sender.publish([json.dumps(told).encode()]),
+            )
+            for k in range(N_LISTS)
+        ]  # fmt: skip
     return {**{f"list_{k}": v for k, v in percentiles(seconds).items()}, "list_max_s": max(seconds)}
 
 
-def _until_changed(http: httpx.Client, sender: Sender, user_id: str) -> float:
-    def listed() -> list[str]:
-        answer = http.post("/recommendations", json={"user_id": user_id}).raise_for_status()
-        return [line["item_id"] for line in answer.json()["items"]]
+def posted(folder: Path) -> dict[str, object]:
+    """Measure events that are posted and published: the request, and until all workers know."""
+    with lists_of(folder, publish="true") as (served, _):
+        requests: list[float] = []
 
-    before = listed()
-    event = {"user_id": user_id, "item_id": before[0], "event_type": "purchase"}
+        def post(told: dict[str, object]) -> None:
+            began = time.monotonic()
+            served.http.post("/events", json=told).raise_for_status()
+            requests.append(time.monotonic() - began)
+
+        seconds = [
+            _until_changed(f"visitor-{k}", lambda user_id: _of_all(served, user_id), post)
+            for k in range(N_LISTS)
+        ]
+    return {
+        **{f"posted_{k}": v for k, v in percentiles(requests).items()},
+        **{f"posted_list_{k}": v for k, v in percentiles(seconds).items()},
+        "posted_list_max_s": max(seconds),
+    }
+
+
+def _listed(http: httpx.Client, user_id: str) -> list[str]:
+    answer = http.post("/recommendations", json={"user_id": user_id}).raise_for_status()
+    return [line["item_id"] for line in answer.json()["items"]]
+
+
+def _of_all(served: Served, user_id: str) -> list[str]:
+    """Return what is in any of eight lists, over connections that either worker may take."""
+    lists = [served.recommended(user_id).json()["items"] for _ in range(8)]
+    return list(dict.fromkeys(line["item_id"] for one in lists for line in one))
+
+
+def _until_changed(
+    user_id: str,
+    listed: Callable[[str], list[str]],
+    publish: Callable[[dict[str, object]], None],
+) -> float:
+    """Measure from a purchase until what was bought is listed no more."""
+    [item_id, *_] = listed(user_id)
+    event = {"user_id": user_id, "item_id": item_id, "event_type": "purchase"}
     began = time.monotonic()
-    sender.publish([json.dumps({**event, "timestamp": time.time()}).encode()])
-    until(lambda: listed() != before, "another list")
+    publish({**event, "timestamp": time.time()})
+    until(lambda: item_id not in listed(user_id), "another list")
     return round(time.monotonic() - began, 3)
 
 
@@ -248,6 +285,7 @@ PARTS: dict[str, Callable[[Path], dict[str, object]]] = {
     "rates": rates,
     "seen": seen,
     "lists": changed_lists,
+    "posted": posted,
     "files": commit_by_files,
     "kills": kills,
 }

@@ -128,6 +128,23 @@ def test_each_service_is_where_people_look_for_it_on_this_machine_only(service, 
     assert read("compose.yaml")["services"][service]["ports"] == [f"127.0.0.1:{port}:{port}"]
 
 
+def test_the_metrics_of_the_stream_are_where_prometheus_looks():
+    [target] = next(
+        job["static_configs"][0]["targets"]
+        for job in read("deploy/prometheus/prometheus.yml")["scrape_configs"]
+        if job["job_name"] == "recomart-stream"
+    )
+    told = read("compose.yaml")["services"]["stream"]
+    deployment, service = manifests("stream.yaml")
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+
+    assert target == "stream:9109"
+    assert told["environment"]["RECOMART_STREAM__METRICS_PORT"] == 9109
+    assert container["args"][-2:] == ["--metrics-port", "9109"]
+    assert container["ports"][0]["containerPort"] == service["spec"]["ports"][0]["port"] == 9109
+    assert deployment["spec"]["strategy"]["type"] == "Recreate"  # one stream for a log
+
+
 def test_every_variable_that_is_set_is_a_setting(tmp_path):
     told = read("compose.yaml")["services"]
     render = read("render.yaml")["services"][0]["envVars"]
@@ -140,9 +157,10 @@ def test_every_variable_that_is_set_is_a_setting(tmp_path):
     places = {name: "sqlite:///x" for name in names if name.startswith("RECOMART_")}
     numbers = {"RECOMART_SERVING__PORT": "8000", "RECOMART_SERVING__WORKERS": "2"}
     memory = {"RECOMART_ENGINE__MEMORY_LIMIT": "2GiB"}
+    stream = {"RECOMART_STREAM__METRICS_PORT": "9109", "RECOMART_STREAM__PUBLISH": "false"}
 
     (tmp_path / "recomart.yaml").touch()
-    loaded = load_settings(tmp_path, environment={**places, **numbers, **memory})
+    loaded = load_settings(tmp_path, environment={**places, **numbers, **memory, **stream})
 
     assert loaded.settings.serving.workers == 2
 
@@ -152,7 +170,8 @@ def test_every_container_is_held_in_and_limited():
         assert service["cap_drop"] == ["ALL"], name
         assert service["deploy"]["resources"]["limits"].keys() == {"cpus", "memory"}, name
         assert "healthcheck" in service or name in ("api", "airflow"), name  # the image's own
-    for pod in (manifests("api.yaml")[0], manifests("pipeline.yaml")[0]["spec"]["jobTemplate"]):
+    job = manifests("pipeline.yaml")[0]["spec"]["jobTemplate"]
+    for pod in (manifests("api.yaml")[0], manifests("stream.yaml")[0], job):
         spec = pod["spec"]["template"]["spec"]
         assert spec["securityContext"]["runAsNonRoot"]
         assert spec["containers"][0]["securityContext"] == {

@@ -21,7 +21,7 @@ RecomartError
 │   ├── MissingToolError         a program that this needs is not on the machine
 │   ├── AccessDeniedError        a place outside refuses what it is asked
 │   ├── DiskFullError            there is no room to write
-│   ├── EventLogFullError        the event log takes no more now
+│   ├── EventLogFullError        no more events are taken now
 │   └── BusyError                more is asked than can be answered now
 └── IntegrityError           stored bytes are not the bytes that were stored
 """
@@ -282,14 +282,14 @@ class DiskFullError(UnavailableError):
 
 
 class EventLogFullError(UnavailableError):
-    """The event log takes no more now: too many wait for the disk. None of these was taken."""
+    """No more events are taken now: too many wait to be written. None of these was taken."""
 
     code = "RM-411"
 
     def __init__(self, waiting: int, retry_after_s: float) -> None:
         self.retry_after_s = retry_after_s
         super().__init__(
-            f"The event log takes no more now: {waiting:,} events wait to be written.",
+            f"No more events are taken now: {waiting:,} wait to be written.",
             remedy=f"Send the same events again in {retry_after_s:.0f} s.",
         )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from recomart.monitoring.exposition import HELP
 from recomart.serving.request_metrics import Metrics
 from recomart.serving.resources import Resources
+from recomart.stream.metrics import Metrics as StreamMetrics
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 BOARDS = sorted((DEPLOY / "grafana" / "dashboards").glob("*.json"))
@@ -28,8 +29,9 @@ def metrics_in(expr):
 
 
 def metrics_of_ours():
-    """Every series that the service and the monitoring stage may tell."""
-    metrics = Metrics()
+    """Every series that the service, the stream and the monitoring stage may tell."""
+    metrics, stream = Metrics(), StreamMetrics()
     Resources(metrics.registry, Path())
-    own = {family.name + end for family in metrics.registry.collect() for end in ENDS[family.type]}
+    families = [*metrics.registry.collect(), *stream.registry.collect()]
+    own = {family.name + end for family in families for end in ENDS[family.type]}
     return own | set(HELP)

@@ -4,9 +4,10 @@ Grafana itself is not here; what a panel asks is asked of Prometheus as Grafana 
 """
 
 import random
+import re
 import shutil
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import combinations
 
 import httpx
@@ -15,12 +16,13 @@ import yaml
 
 from recomart.pipeline.monitoring import monitor
 from recomart.pipeline.published import publish_reports
-from recomart.settings import load_settings
 from tests.deploy.names import BOARDS, DEPLOY, board_of
 from tests.servers import find, free_port, running
 from tests.serving.door.conftest import opened
 from tests.shared import made_once
 from tests.small_shop import make_shop
+from tests.stream.senders import Redis, told
+from tests.stream.shops import Shop
 
 ONLY_AFTER = {
     "Lists that lack something": "a part was out of order; the second query answers",
@@ -82,15 +84,15 @@ def test_uids_are_unique():
 
 
 @contextmanager
-def prometheus(folder, target):
-    """Run our configuration, with its rules, a hundred times as fast, against one service."""
-    told = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
-    told["global"] = {"scrape_interval": "400ms", "evaluation_interval": "400ms"}
-    told["rule_files"] = [str(DEPLOY / "prometheus" / "rules" / "*.yml")]
-    [job] = told["scrape_configs"]
-    job.update(scrape_timeout="400ms", static_configs=[{"targets": [target]}])
-    del job["authorization"]  # this one has no keys
-    (folder / "prometheus.yml").write_text(yaml.safe_dump(told), encoding="utf-8")
+def prometheus(folder, *targets):
+    """Run our configuration, with its rules, as fast as can be, against service and stream."""
+    config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
+    config["global"] = {"scrape_interval": "400ms", "evaluation_interval": "400ms"}
+    config["rule_files"] = [str(DEPLOY / "prometheus" / "rules" / "*.yml")]
+    for job, target in zip(config["scrape_configs"], targets, strict=True):
+        job.update(scrape_timeout="400ms", static_configs=[{"targets": [target]}])
+        job.pop("authorization", None)  # this one has no keys
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
     port = free_port()
     where = [f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/tsdb"]
     command = [find("prometheus"), *where, f"--web.listen-address=127.0.0.1:{port}"]
@@ -117,27 +119,28 @@ def load(http, lists, rng):
 
 
 @pytest.fixture(scope="module")
-def watched(tmp_path_factory):
-    """A service under load, monitored, and the Prometheus that scrapes it."""
+def watched(tmp_path_factory, redis_url):
+    """A service and a stream under load, monitored, and the Prometheus that scrapes them."""
     trained = made_once(tmp_path_factory, "served", make_shop)
     folder = shutil.copytree(trained, tmp_path_factory.mktemp("watched") / "shop")
-    text = (folder / "recomart.yaml").read_text(encoding="utf-8")
-    text = text.replace("sources:\n", "sources:\n  server: {kind: event_log}\n")
-    (folder / "recomart.yaml").write_text(text, encoding="utf-8")
-    loaded, rng = load_settings(folder, environment={}), random.Random(1)
-    with opened(folder) as door:
+    shop, rng = Shop(folder, Redis(redis_url)), random.Random(1)
+    loaded = shop.loaded
+    with opened(folder) as door, ExitStack() as stack:
         load(door.http, N_LISTS, rng)
         door.until(lambda: not door.service.journal._shown)
         found = monitor(loaded)
         publish_reports(loaded)
-        target = door.url.removeprefix("http://")
-        with prometheus(tmp_path_factory.mktemp("prometheus"), target) as http:
-            door.until(lambda: "recomart_monitored_at" in door.http.get("/metrics").text)
-            door.until(lambda: answered(http, "up == 1"))
-            for _ in range(10):
-                load(door.http, 10, rng)
-                time.sleep(0.4)
-            yield found, folder, http
+        stack.enter_context(shop.process("--metrics-port", "0"))
+        [metrics] = door.until(lambda: re.findall(r"Metrics at http://(\S+)/metrics", shop.told()))
+        targets = door.url.removeprefix("http://"), metrics
+        http = stack.enter_context(prometheus(tmp_path_factory.mktemp("prometheus"), *targets))
+        door.until(lambda: "recomart_monitored_at" in door.http.get("/metrics").text)
+        door.until(lambda: len(answered(http, "up == 1")) == len(targets))
+        for k in range(10):
+            load(door.http, 10, rng)
+            shop.sender.publish([told(k), told(k), b"poison %d" % k])
+            time.sleep(0.4)
+        yield found, folder, http
 
 
 def answered(http, expr):
@@ -169,6 +172,7 @@ def test_every_rule_is_healthy_and_no_alert_for_failures_is_pending(watched):
 
     assert {rule["health"] for rule in rules} == {"ok"}
     assert not loud & {"RecoMartDown", "RecoMartErrors", "RecoMartMetricsMissing"}
+    assert not loud & {"RecoMartStreamDown", "RecoMartStreamHeldUp", "RecoMartStreamNotCommitted"}
     assert "RecoMartNeverMonitored" not in loud
 
 

@@ -74,9 +74,9 @@ def test_what_a_full_disk_holds_can_be_read(small_disk):
 def test_a_file_that_may_not_grow_refuses_and_takes_again_once_it_may(tmp_path):
     path = tmp_path / "events.sqlite"
     with EventLog(path) as log:
-        log._file._con.execute("PRAGMA max_page_count = 100")
+        log._place._con.execute("PRAGMA max_page_count = 100")
         taken, refused = appended_until_refused(log)
-        log._file._con.execute("PRAGMA max_page_count = 100000")
+        log._place._con.execute("PRAGMA max_page_count = 100000")
 
         assert log.append(refused).result(30) == ["accepted"] * 50
     assert held(path) == taken + [one.event_id for one in refused]
@@ -86,10 +86,10 @@ def test_a_file_that_may_only_be_read_refuses_and_takes_again_once_it_may_be_wri
     path = tmp_path / "events.sqlite"
     with EventLog(path) as log:
         log.append([event(1)]).result(30)
-        log._file._con.execute("PRAGMA query_only = ON")
+        log._place._con.execute("PRAGMA query_only = ON")
         with pytest.raises(StoreUnavailableError, match="readonly"):
             log.append([event(2)]).result(30)
-        log._file._con.execute("PRAGMA query_only = OFF")
+        log._place._con.execute("PRAGMA query_only = OFF")
 
         assert log.append([event(2)]).result(30) == ["accepted"]
     assert held(path) == ["e1", "e2"]

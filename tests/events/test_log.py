@@ -24,7 +24,7 @@ def path(tmp_path):
 @contextmanager
 def held_up(log):
     """Hold the writer up, with one event in its hands, until the block ends; give group sizes."""
-    go_on, add, has_come, sizes = threading.Event(), log._file.add, threading.Event(), []
+    go_on, add, has_come, sizes = threading.Event(), log._place.add, threading.Event(), []
 
     def later(batch):
         has_come.set()
@@ -32,7 +32,7 @@ def held_up(log):
         sizes.append(len(batch))
         return add(batch)
 
-    log._file.add = later
+    log._place.add = later
     first = log.append([event("first")])
     has_come.wait()
     try:

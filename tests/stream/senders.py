@@ -9,6 +9,17 @@ from uuid import uuid4
 
 from recomart.settings import StreamSettings
 
+CLUSTER = """
+from confluent_kafka import Producer
+producer = Producer({"bootstrap.servers": "-", "test.mock.num.brokers": 1, "log_level": 0})
+[broker] = producer.list_topics(timeout=10).brokers.values()
+producer.produce("events", b"0", partition=0)
+producer.flush()
+print(f"{broker.host}:{broker.port}", flush=True)
+input()
+"""
+"""Be a cluster until there is input; say where."""
+
 
 def told(number, **changes):
     """Return what a shop says of its number-th event, as the bytes of a message."""

@@ -28,14 +28,16 @@ def until(is_so, what, seconds=PATIENCE_S):
 
 
 class Shop:
-    """A folder with settings that name the topic of a sender."""
+    """A folder whose settings name the topic of a sender; a shop that is there is kept."""
 
     def __init__(self, folder, sender, **more):
         self.folder, self.sender = folder, sender
         told = {"url": sender.url, "topic": sender.topic, "commit_s": 0.3, **more}
         lines = "".join(f"  {name}: {value}\n" for name, value in told.items())
-        text = f"sources:\n  server: {{kind: event_log}}\nstream:\n{lines}"
-        (folder / "recomart.yaml").write_text(text, encoding="utf-8")
+        settings = folder / "recomart.yaml"
+        text = settings.read_text(encoding="utf-8") if settings.exists() else "sources:\n"
+        text = text.replace("sources:\n", "sources:\n  server: {kind: event_log}\n")
+        settings.write_text(f"{text}stream:\n{lines}", encoding="utf-8")
 
     @property
     def loaded(self):

@@ -17,7 +17,7 @@ from recomart.settings import StreamSettings
 from recomart.stream.base import Begin
 from recomart.stream.brokers import open_broker
 from tests.servers import free_port, redis_server
-from tests.stream.senders import Kafka, Nats, Redis
+from tests.stream.senders import CLUSTER, Kafka, Nats, Redis
 
 HAVE_POSITIONS = pytest.mark.parametrize("sender", ["kafka", "redis", "nats"], indirect=True)
 """A queue of RabbitMQ forgets what was acknowledged."""
@@ -203,17 +203,6 @@ def test_messages_that_kafka_lets_go_while_we_wait_end_the_connection(kafka):
         kafka.publish(LARGE)
         with pytest.raises(StoreUnavailableError, match="offset not available"):
             taken(broker, len(LARGE) + 1, most=1)
-
-
-CLUSTER = """
-from confluent_kafka import Producer
-producer = Producer({"bootstrap.servers": "-", "test.mock.num.brokers": 1, "log_level": 0})
-[broker] = producer.list_topics(timeout=10).brokers.values()
-producer.produce("events", b"0", partition=0)
-producer.flush()
-print(f"{broker.host}:{broker.port}", flush=True)
-input()
-"""
 
 
 def test_a_kafka_that_goes_away_is_told():

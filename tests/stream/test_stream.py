@@ -5,6 +5,7 @@ import re
 import time
 import urllib.request
 from contextlib import ExitStack, closing
+from functools import partial
 from threading import Event as Flag
 from threading import Thread
 
@@ -15,9 +16,12 @@ from recomart.events import EventFile, StreamFile
 from recomart.lake import open_lake
 from recomart.pipeline import run
 from recomart.quality.quarantine import as_csv, quarantined_rows
-from recomart.serving.intake import Intake
+from recomart.serving.intake import Intake, to_log
 from recomart.stream import stream
+from recomart.stream.commits import Commits
+from recomart.stream.metrics import Metrics
 from recomart.stream.running import pause, standing
+from tests.events.made import event
 from tests.servers import free_port, redis_server
 from tests.stream.senders import Redis, told
 from tests.stream.shops import Shop, until
@@ -225,7 +229,11 @@ def asked(url):
 
 def test_whoever_serves_knows_of_an_event_at_once(shop):
     seen, asked_at = [], time.monotonic()
-    intake = Intake(shop.log, lambda events: seen.extend((time.monotonic(), *e) for e in events))
+    intake = Intake(
+        shop.log,
+        partial(to_log, shop.loaded),
+        lambda events: seen.extend((time.monotonic(), *e) for e in events),
+    )
     shop.sender.publish([told(1)])
     with shop.process():
         intake.start()
@@ -247,6 +255,29 @@ def test_a_commit_that_fails_as_nobody_foresaw_ends_the_stream(shop, monkeypatch
         stream(shop.loaded)
     with closing(EventFile(shop.log)) as file:
         assert file.newest_seq() == 1
+
+
+def test_a_commit_that_fails_is_counted_and_tried_again(shop, monkeypatch):
+    failures, once = iter([StoreUnavailableError("The lake", "away")]), Commits.once
+
+    def failing(self):
+        if error := next(failures, None):
+            raise error
+        once(self)
+
+    monkeypatch.setattr(Commits, "once", failing)
+    with closing(EventFile(shop.log)) as file:
+        file.add([event(1)])
+    metrics, ended = Metrics(), Flag()
+    commits = Commits(shop.loaded, "stream-1", metrics, lambda _: None)
+    thread = Thread(target=commits.run, args=(ended, Flag()))
+    thread.start()
+    until(lambda: shop.ids() == ["e1"], "the second commit")
+    ended.set()
+    thread.join()
+
+    assert metrics.registry.get_sample_value("recomart_stream_lake_failures_total") == 1
+    assert metrics.registry.get_sample_value("recomart_stream_lake_commits_total") == 1
 
 
 def test_what_is_taken_is_measured(shop):

@@ -9,6 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from recomart.cli.context import Context
+    from recomart.serving.intake import Taking
     from recomart.serving.security import KeyFile, Scope
     from recomart.settings import Loaded
 
@@ -32,7 +33,20 @@ def serve(context: Context, host: str | None, port: int | None, workers: int | N
     context.flags += tuple(told)
     loaded = context.load()
     _finish_erasing(loaded)
-    run(loaded, lambda url: click.echo(f"Listening on {url}", err=True))
+    run(loaded, lambda url: click.echo(f"Listening on {url}", err=True), _taking(loaded))
+
+
+def _taking(loaded: Loaded) -> Taking:
+    """Return what opens the place of events; its room is imported before workers are forked."""
+    if not loaded.settings.stream.publish:
+        from recomart.serving.intake import to_log
+
+        return to_log
+    from recomart.stream.brokers import hold_to_library
+    from recomart.stream.publishing import to_broker
+
+    hold_to_library(loaded.settings.stream)
+    return to_broker
 
 
 def _finish_erasing(loaded: Loaded) -> None:

@@ -1,4 +1,4 @@
-"""Taking events: this worker's through the event log, the other workers' from it."""
+"""Taking events: this worker's own at once, the other workers' from the event log."""
 
 from __future__ import annotations
 
@@ -19,9 +19,13 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
-    from recomart.events import Event
+    from recomart.events import Event, Groups
     from recomart.events.file import Outcome
+    from recomart.settings import Loaded
 
+    Note = Callable[[RecomartError | None], None]
+    Taking = Callable[[Loaded, Note], Groups]
+    """Opens what takes a service's events; `Note` is told how that is, where it hears of it."""
     Observe = Callable[[list[tuple[str, Happened]]], None]
 
 POLL_S = 0.005
@@ -35,30 +39,39 @@ REMEMBERED = 100_000
 log = StageLog("serving")
 
 
-class Intake:
-    """The event log of one worker. While it cannot be opened, everything else goes on.
+def to_log(loaded: Loaded, _note: Note) -> Groups:
+    """Let a service write its events to the event log."""
+    return EventLog(loaded.path(loaded.settings.serving.events))
 
-    observe  is told of every event once, the worker's own ones as soon as they are on the disk
+
+class Intake:
+    """Where events come in at one worker. While they cannot, everything else goes on.
+
+    path      the event log, which is followed
+    open_log  opens what takes the worker's own events: that log, or a broker on the way to it
+    observe   is told of every event once, the worker's own ones as soon as they are safe
     told_lag  is told how long ago an event arrived when this worker first saw it
-    drop    lets go of what a visitor did; tells whether anything was known
+    drop      lets go of what a visitor did; tells whether anything was known
     """
 
     def __init__(
         self,
         path: Path,
+        open_log: Callable[[Note], Groups],
         observe: Observe,
         told_lag: Callable[[float], None] = lambda _: None,
         drop: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self.path = path
         self.trouble: str | None = None
+        self._open_log = open_log
         self._observe = observe
         self._told_lag = told_lag
         self._drop = drop
         self._forgotten = Forgotten()
         self._known: OrderedDict[str, None] = OrderedDict()
         self._lock = Lock()
-        self._log: EventLog | None = None
+        self._log: Groups | None = None
         self._failed_at = -AGAIN_S
         self._stop, self.is_caught_up = Flag(), Flag()
         self._thread = Thread(target=self._follow, name="event-tail", daemon=True)
@@ -69,14 +82,14 @@ class Intake:
         self._thread.start()
 
     def append(self, events: Sequence[Event]) -> Future[list[Outcome]]:
-        """Take a request's events. Raises StoreUnavailableError, EventLogFullError."""
+        """Take a request's events. Raises UnavailableError."""
         opened = self._opened()
         if opened is None:
             raise StoreUnavailableError("The event log", self.trouble or "it is not open")
         return opened.append(events)
 
     def observe(self, events: Sequence[Event]) -> None:
-        """Tell of events that are on the disk, those told before aside."""
+        """Tell of events that are safe, those told before aside."""
         with self._lock:
             new = [event for event in events if self._is_new(event)]
             for event in new:
@@ -103,7 +116,7 @@ class Intake:
 
     @property
     def n_waiting(self) -> int:
-        """Events on their way to the disk."""
+        """Events on their way to the disk, or to the broker."""
         return self._log.n_waiting if self._log else 0
 
     @property
@@ -123,11 +136,11 @@ class Intake:
         if self._log:
             self._log.close()
 
-    def _opened(self) -> EventLog | None:
+    def _opened(self) -> Groups | None:
         with self._lock:
             if self._log is None and time.monotonic() - self._failed_at >= AGAIN_S:
                 try:
-                    self._log = EventLog(self.path)
+                    self._log = self._open_log(self.note)
                     self.trouble = None
                 except RecomartError as error:
                     self._failed_at = time.monotonic()

@@ -61,7 +61,7 @@ class Metrics:
         )
         self.stage_seconds = Histogram(
             "recomart_stage_seconds",
-            "Of a stage: engine (retrieve, features, rank, rules, reasons), event_log",
+            "Of a stage: engine (retrieve, features, rank, rules, reasons), event_log (or broker)",
             ("stage",),
             buckets=SECONDS,
             registry=own,
@@ -106,7 +106,7 @@ class Metrics:
             registry=own, multiprocess_mode="livesum",
         )  # fmt: skip
         self.queue = Gauge(
-            "recomart_event_queue", "Events on their way to the disk",
+            "recomart_event_queue", "Events on their way to the disk, or to the broker",
             registry=own, multiprocess_mode="livesum",
         )  # fmt: skip
         self.freshness = Gauge(

@@ -89,7 +89,7 @@ class Doors:
         return as_json(listed(answer, with_metadata=include_metadata))
 
     async def events(self, request: Request) -> Response:
-        """Take an event, or a list of them: all or none. They are on the disk when this answers."""
+        """Take an event, or a list of them: all or none. They are safe when this answers."""
         events = _parsed(await _read_any(request), self.service.settings.max_events)
         outcomes = await self.service.take(events)
         n_accepted = outcomes.count("accepted")

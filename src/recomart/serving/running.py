@@ -6,11 +6,12 @@ import gc
 import os
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recomart.errors import MissingExtraError, SettingsError
+from recomart.serving.intake import to_log
 from recomart.serving.listening import CAN_FORK, WAITING, listen
 from recomart.serving.security import hold_to_keys
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import uvicorn
     from fastapi import FastAPI
 
+    from recomart.serving.intake import Taking
     from recomart.serving.served import Served
     from recomart.settings import Loaded, ServingSettings
 
@@ -44,10 +46,12 @@ RARELY = (10_000, 20, 50)
 class Making:
     """Makes the application in the process that will answer.
 
+    taking  opens what takes the events
     shared  a model that was loaded before this process was born
     """
 
     loaded: Loaded
+    taking: Taking = to_log
     shared: Served | None = None
 
     def __call__(self) -> FastAPI:
@@ -60,7 +64,7 @@ class Making:
         hold_blas_to_one_thread()
         log_as_json()
         sys.setswitchinterval(SWITCH_S)
-        service = Service(self.loaded, settle, self.shared)
+        service = Service(self.loaded, settle, self.shared, self.taking)
         return create_app(service, self.loaded.settings.serving)
 
 
@@ -75,8 +79,8 @@ def settle() -> None:
     gc.set_threshold(*RARELY)
 
 
-def serve(loaded: Loaded, listening: Callable[[str], None]) -> None:
-    """Answer until SIGTERM or SIGINT; `listening` is told the URL.
+def serve(loaded: Loaded, listening: Callable[[str], None], taking: Taking = to_log) -> None:
+    """Answer until SIGTERM or SIGINT; `listening` is told the URL, `taking` opens where events go.
 
     Raises SettingsError, MissingExtraError, UnavailableError, and what loading a model raises.
     """
@@ -88,31 +92,33 @@ def serve(loaded: Loaded, listening: Callable[[str], None]) -> None:
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     with listener, tempfile.TemporaryDirectory(prefix="recomart-metrics-") as folder:
         if settings.workers == 1:
-            run = _alone(loaded, listener)
+            run = _alone(Making(loaded, taking), listener)
         else:
-            run = _together(loaded, listener, Path(folder))
+            run = _together(Making(loaded, taking), listener, Path(folder))
         listening(url)
         run()
 
 
-def _alone(loaded: Loaded, listener: socket.socket) -> Callable[[], None]:
+def _alone(making: Making, listener: socket.socket) -> Callable[[], None]:
     from recomart.serving.parting import Alone
 
     os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
-    app = Making(loaded)()  # what is wrong with it is raised here
-    server = Alone(configured(app, loaded.settings.serving))
+    app = making()  # what is wrong with it is raised here
+    server = Alone(configured(app, making.loaded.settings.serving))
     return lambda: server.run(sockets=[listener])
 
 
-def _together(loaded: Loaded, listener: socket.socket, metrics: Path) -> Callable[[], None]:
+def _together(making: Making, listener: socket.socket, metrics: Path) -> Callable[[], None]:
     from recomart.lake import open_lake
     from recomart.ranking.aliases import champion_of
     from recomart.serving.parting import Workers
 
+    loaded = making.loaded
     champion_of(open_lake(loaded))  # without one, no worker would come up
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)  # before the workers import it
     settings = loaded.settings.serving
-    making = Making(loaded, _shared(loaded) if CAN_FORK else None)
+    if CAN_FORK:
+        making = replace(making, shared=_shared(loaded))
     config = configured(making, settings, factory=True, workers=settings.workers)
     return Workers(config, sockets=[listener]).run
 

@@ -183,7 +183,7 @@ class EventIn(BaseModel):
 
 
 class EventOut(Given):
-    """What became of an event, which is on the disk now."""
+    """What became of an event, which is safe now: on the disk, or with the broker."""
 
     event_id: str
     outcome: Literal["accepted", "duplicate"]
@@ -220,7 +220,7 @@ class ModelOut(Given):
 
 
 class EventLogOut(Given):
-    """The event log, as this worker sees it."""
+    """Where this worker's events go: the event log, or a broker on the way to it."""
 
     is_open: bool
     waiting: int

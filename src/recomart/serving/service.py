@@ -6,6 +6,7 @@ import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from recomart.errors import MissingExtraError, RecomartError
@@ -15,7 +16,7 @@ from recomart.lake import Erasures
 from recomart.serving.engine import Engine
 from recomart.serving.experiments import Variants
 from recomart.serving.explaining import explained, seen_versions
-from recomart.serving.intake import Intake
+from recomart.serving.intake import Intake, to_log
 from recomart.serving.journal import TURN_S, Journal
 from recomart.serving.loading import open_loader
 from recomart.serving.published_metrics import PublishedMetrics
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from recomart.events import Event
     from recomart.events.file import Outcome
     from recomart.serving.experiments import Chosen
+    from recomart.serving.intake import Taking
     from recomart.serving.served import Served
     from recomart.serving.traces import Traces
     from recomart.serving.words import Answer, Asked, Assigned
@@ -54,6 +56,7 @@ class Service:
 
     settle  is called when a model is in place, before anybody waits for it
     shared  a model that the process was born with; see `load_to_share`
+    taking  opens what takes its events
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Service:
         loaded: Loaded,
         settle: Callable[[], None] = lambda: None,
         shared: Served | None = None,
+        taking: Taking = to_log,
     ) -> None:
         settings = loaded.settings.serving
         self.settings = settings
@@ -76,7 +80,8 @@ class Service:
         self.keys = Keys(keys, are_needed=not is_loopback(settings.host))
         events = loaded.path(settings.events)
         drop = self.engine.sessions.forget
-        self.intake = Intake(events, self.engine.observe, self.metrics.event_lag.observe, drop)
+        told_lag = self.metrics.event_lag.observe
+        self.intake = Intake(events, partial(taking, loaded), self.engine.observe, told_lag, drop)
         most = settings.kept_answers, settings.kept_exposures
         self.journal = Journal(beside(events), most[0], self.intake.forget, most[1])
         self.experiments = Variants(self.loader, self.engine, settings, self.metrics)
@@ -171,7 +176,7 @@ class Service:
         return self.experiments.recommend(*part, asked) if part else self.engine.recommend(asked)
 
     async def take(self, events: Sequence[Event]) -> list[Outcome]:
-        """Take events; on return they are on the disk, and the next list knows of them."""
+        """Take events; on return they are safe, and the next list knows of them."""
         with self._stage("event_log"):
             outcomes = await self._append(events)
         n_accepted = outcomes.count("accepted")

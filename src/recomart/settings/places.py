@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-_PASSWORD = re.compile(r"(://[^:/@\s]*):[^@\s]*@")
+_PASSWORD = re.compile(r"(://[^:/@\s]*):\S*@")  # to the last @: it may hold one, unescaped
+_TOKEN = re.compile(r"\b((?:nats|tls)://)[^:/@\s]+@")
+"""NATS takes what stands there alone as a token."""
 _SECRET_OPTION = re.compile(r"([?&](?:password|passwd|secret|token)=)[^&\s]*", re.IGNORECASE)
 
 
 def shown(place: str) -> str:
     """Return a place as it may be shown or logged: without its password."""
-    return _SECRET_OPTION.sub(r"\1***", _PASSWORD.sub(r"\1:***@", place))
+    return _SECRET_OPTION.sub(r"\1***", _TOKEN.sub(r"\1***@", _PASSWORD.sub(r"\1:***@", place)))
 
 
 def without_secrets(tree: JsonValue) -> JsonValue:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from recomart.settings.views import Section
+
+PUBLISHED_BYTES = 16_384
+"""What the API publishes of an event is less: its texts are short."""
 
 
 class StreamSettings(Section):
@@ -24,6 +27,10 @@ class StreamSettings(Section):
         description="of the client's library, such as {sasl_username: …}; never printed. Kafka's "
         "are written with _ for their dots",
     )
+    publish: bool = Field(
+        False,
+        description="the API publishes its events there, instead of writing the event log itself",
+    )
     batch: int = Field(5_000, ge=1, le=50_000, description="messages of one transaction, at most")
     max_message_bytes: int = Field(
         65_536, ge=256, description="of one message; a larger one goes to quarantine"
@@ -38,6 +45,15 @@ class StreamSettings(Section):
     metrics_port: int | None = Field(
         None, ge=0, le=65_535, description="port of the metrics; 0: any that is free; null: none"
     )
+
+    @model_validator(mode="after")
+    def _can_publish(self) -> StreamSettings:
+        if self.publish and not self.url:
+            raise ValueError("publish: true wants a url of the broker")
+        if self.publish and self.max_message_bytes < PUBLISHED_BYTES:
+            least = f"max_message_bytes of at least {PUBLISHED_BYTES:,}"
+            raise ValueError(f"publish: true wants a {least}, so that all are taken again")
+        return self
 
     @field_validator("options", mode="before")
     @classmethod

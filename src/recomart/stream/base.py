@@ -1,4 +1,4 @@
-"""The one interface that every broker offers."""
+"""The two interfaces that every broker offers: to take messages, and to publish them."""
 
 from __future__ import annotations
 
@@ -61,3 +61,20 @@ class Broker(Protocol):
 
     def close(self) -> None:
         """Let go of it. What is not done is given again to the next connection."""
+
+
+class Producer(Protocol):
+    """A connection that publishes to one topic, for one thread. Making one connects.
+
+    It and its verbs raise what a `Broker` raises.
+    """
+
+    def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        """Publish one message or more, each with a key whose messages keep their order.
+
+        On return it has acknowledged all of them. Where this raises, each may be there or not, and
+        the producer is of no more use.
+        """
+
+    def close(self) -> None:
+        """Let go of it; what was not acknowledged is given up."""

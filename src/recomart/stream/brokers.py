@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from recomart.errors import MissingExtraError, SettingsError
 from recomart.settings.places import scheme_of, shown
@@ -12,47 +12,77 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from recomart.settings import StreamSettings
-    from recomart.stream.base import Begin, Broker
+    from recomart.stream.base import Begin, Broker, Producer
 
+
+class Kind(NamedTuple):
+    """A kind of broker: the module, with what its classes' names begin with; library and extra."""
+
+    module: str
+    name: str
+    library: str
+    extra: str
+
+
+KAFKA = Kind("recomart.stream.kafka", "Kafka", "confluent_kafka", "kafka")
+REDIS = Kind("recomart.stream.redis", "Redis", "redis", "redis")
+NATS = Kind("recomart.stream.nats", "Nats", "nats", "nats")
+RABBITMQ = Kind("recomart.stream.rabbitmq", "Rabbit", "pika", "rabbitmq")
 KINDS = {
-    "kafka": ("recomart.stream.kafka:KafkaBroker", "confluent_kafka", "kafka"),
-    "redis": ("recomart.stream.redis:RedisBroker", "redis", "redis"),
-    "rediss": ("recomart.stream.redis:RedisBroker", "redis", "redis"),
-    "nats": ("recomart.stream.nats:NatsBroker", "nats", "nats"),
-    "tls": ("recomart.stream.nats:NatsBroker", "nats", "nats"),
-    "amqp": ("recomart.stream.rabbitmq:RabbitBroker", "pika", "rabbitmq"),
-    "amqps": ("recomart.stream.rabbitmq:RabbitBroker", "pika", "rabbitmq"),
+    "kafka": KAFKA,
+    "redis": REDIS,
+    "rediss": REDIS,
+    "nats": NATS,
+    "tls": NATS,
+    "amqp": RABBITMQ,
+    "amqps": RABBITMQ,
 }
-"""By scheme of the URL: the class, the library it needs, the extra that brings it."""
+"""By scheme of the URL."""
 EXAMPLE = "Set `stream.url` to kafka://host:9092, redis://…, nats://… or amqp://…."
 
 
-def kind_of(settings: StreamSettings) -> str:
-    """Return what the URL's broker is called. Raises SettingsError."""
+def kind_of(settings: StreamSettings) -> Kind:
+    """Return the kind of the URL's broker. Raises SettingsError."""
     if not settings.url:
-        raise SettingsError("`stream.url` names no broker to take events from.", remedy=EXAMPLE)
-    scheme = scheme_of(settings.url)
-    if scheme not in KINDS:
+        raise SettingsError("`stream.url` names no broker of events.", remedy=EXAMPLE)
+    kind = KINDS.get(scheme_of(settings.url))
+    if kind is None:
         raise SettingsError(
             f"stream.url {shown(settings.url)!r} names no kind of broker that is known.",
             remedy=EXAMPLE,
         )
-    return KINDS[scheme][2]
+    return kind
 
 
 def name_of(settings: StreamSettings) -> str:
     """Return the name under which the event log keeps how far a stream came, kafka:events."""
-    return f"{kind_of(settings)}:{settings.topic}"
+    return f"{kind_of(settings).extra}:{settings.topic}"
+
+
+def hold_to_library(settings: StreamSettings) -> Kind:
+    """Import the library of the URL's broker, and return its kind.
+
+    Raises SettingsError, MissingExtraError.
+    """
+    kind = kind_of(settings)
+    try:
+        import_module(kind.library)
+    except ModuleNotFoundError:
+        raise MissingExtraError(kind.library, kind.extra) from None
+    return kind
 
 
 def open_broker(settings: StreamSettings, begin: Begin) -> Broker:
-    """Connect. Raises MissingExtraError, and what a `Broker` raises."""
-    kind_of(settings)
-    where, library, extra = KINDS[scheme_of(settings.url)]
-    try:
-        import_module(library)
-    except ModuleNotFoundError:
-        raise MissingExtraError(library, extra) from None
-    module, _, name = where.partition(":")
-    make: Callable[[StreamSettings, Begin], object] = getattr(import_module(module), name)
-    return cast("Broker", make(settings, begin))
+    """Connect to take messages. Raises MissingExtraError, and what a `Broker` raises."""
+    return cast("Broker", _class_of(settings, "Broker")(settings, begin))
+
+
+def open_producer(settings: StreamSettings, patience_s: float) -> Producer:
+    """Connect to publish; each step may take so long. Raises as `open_broker`."""
+    return cast("Producer", _class_of(settings, "Producer")(settings, patience_s))
+
+
+def _class_of(settings: StreamSettings, role: str) -> Callable[..., object]:
+    kind = hold_to_library(settings)
+    found: Callable[..., object] = getattr(import_module(kind.module), f"{kind.name}{role}")
+    return found

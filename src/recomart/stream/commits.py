@@ -103,6 +103,7 @@ class Commits:
                 wait_s = BUSY_S
             except RecomartError as error:
                 log.error("commit_failed", code=error.code, cause=error.cause)
+                self._metrics.not_committed()
                 wait_s = self._every_s
             self._tell_waiting()
 

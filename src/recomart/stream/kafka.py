@@ -8,54 +8,52 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from recomart.errors import AccessDeniedError, SettingsError, StoreUnavailableError
 from recomart.stream.base import CONNECT_S, Message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-    from confluent_kafka import Consumer, KafkaError, TopicPartition
+    from confluent_kafka import KafkaError, TopicPartition
 
     from recomart.settings import StreamSettings
     from recomart.stream.base import Begin
 
+Client = TypeVar("Client")
 LOOK_S = 5.0
 """How often to look for new partitions."""
 WAITING_KBYTES = 16_384
 """What the library fetches ahead, at most."""
 
 
-class KafkaBroker:
-    """See `Broker`. The position of a message is its offset."""
+class _Client:
+    """What both sides have in common; `asked` is what they may be refused."""
 
-    def __init__(self, settings: StreamSettings, begin: Begin) -> None:
-        from confluent_kafka import Consumer, KafkaException, TopicPartition
+    def __init__(self, settings: StreamSettings, asked: str) -> None:
+        from confluent_kafka import KafkaException
 
-        self._topic, self._begin = settings.topic, begin
+        self._topic, self._asked = settings.topic, asked
         self._raised = KafkaException
-        self._partition: Any = TopicPartition
         self._address = settings.url.partition("://")[2].rstrip("/")
+        if "@" in self._address:
+            raise SettingsError(
+                "`stream.url` of Kafka takes no user and password.",
+                remedy="Write them into `stream.options`: sasl_username, sasl_password, "
+                "sasl_mechanism, security_protocol.",
+            )
         self._fault: KafkaError | None = None
-        self._looked_at = 0.0
-        self._assigned: dict[int, TopicPartition] = {}
-        self._consumer = self._make(Consumer, settings)
-        try:
-            self._look(CONNECT_S)
-        except BaseException:
-            self.close()
-            raise
 
-    def _make(self, kind: type[Consumer], settings: StreamSettings) -> Consumer:
-        options: dict[str, Any] = {
+    def _make(
+        self, kind: Callable[..., Client], settings: StreamSettings, own: dict[str, Any]
+    ) -> Client:
+        """Make a consumer or a producer; `stream.options` come before what is our own."""
+        options = {
             "bootstrap.servers": self._address,
-            "group.id": settings.group,
             "client.id": settings.group,
-            "enable.auto.commit": False,
-            "auto.offset.reset": "error",  # what is gone is told, not jumped over
-            "queued.max.messages.kbytes": WAITING_KBYTES,
             "error_cb": self._note,
+            **own,
         }
         for name, value in settings.options.items():
             options[name.replace("_", ".")] = value.get_secret_value()
@@ -67,6 +65,49 @@ class KafkaBroker:
                 f"Kafka's library does not take `stream.options`: {told.str()}.",
                 remedy="See librdkafka's configuration; write its names with _ for their dots.",
             ) from None
+
+    @contextmanager
+    def _trouble(self) -> Iterator[None]:
+        try:
+            yield
+        except self._raised as error:
+            raise self._told(error.args[0]) from None
+
+    def _note(self, error: KafkaError) -> None:
+        """Hear of the connection, from within the library's calls."""
+        if error.name() == "_ALL_BROKERS_DOWN" or error.fatal() or _is_refusal(error):
+            self._fault = error
+
+    def _told(self, error: KafkaError) -> StoreUnavailableError | AccessDeniedError:
+        place = f"Kafka at {self._address}"
+        if _is_refusal(error) or (self._fault is not None and _is_refusal(self._fault)):
+            return AccessDeniedError(place, f"let {self._topic!r} be {self._asked}: {error.name()}")
+        return StoreUnavailableError(place, str(error.str()))
+
+
+class KafkaBroker(_Client):
+    """See `Broker`. The position of a message is its offset."""
+
+    def __init__(self, settings: StreamSettings, begin: Begin) -> None:
+        from confluent_kafka import Consumer, TopicPartition
+
+        super().__init__(settings, "read")
+        self._begin = begin
+        self._partition: Any = TopicPartition
+        self._looked_at = 0.0
+        self._assigned: dict[int, TopicPartition] = {}
+        own = {
+            "group.id": settings.group,
+            "enable.auto.commit": False,
+            "auto.offset.reset": "error",  # what is gone is told, not jumped over
+            "queued.max.messages.kbytes": WAITING_KBYTES,
+        }
+        self._consumer = self._make(Consumer, settings, own)
+        try:
+            self._look(CONNECT_S)
+        except BaseException:
+            self.close()
+            raise
 
     def poll(self, most: int, wait_s: float) -> list[Message]:
         """See `Broker`."""
@@ -102,13 +143,6 @@ class KafkaBroker:
     def close(self) -> None:
         """See `Broker`."""
         self._consumer.close()
-
-    @contextmanager
-    def _trouble(self) -> Iterator[None]:
-        try:
-            yield
-        except self._raised as error:
-            raise self._told(error.args[0]) from None
 
     def _look(self, patience_s: float) -> None:
         """Take on the partitions that are new; a topic that is not there yet has none."""
@@ -154,16 +188,43 @@ class KafkaBroker:
         if error.name() not in {"_PARTITION_EOF", "UNKNOWN_TOPIC_OR_PART"}:
             raise self._told(error)
 
-    def _note(self, error: KafkaError) -> None:
-        """Hear of the connection, from within the library's calls."""
-        if error.name() == "_ALL_BROKERS_DOWN" or error.fatal() or _is_refusal(error):
-            self._fault = error
 
-    def _told(self, error: KafkaError) -> StoreUnavailableError | AccessDeniedError:
-        place = f"Kafka at {self._address}"
-        if _is_refusal(error) or (self._fault is not None and _is_refusal(self._fault)):
-            return AccessDeniedError(place, f"let {self._topic!r} be read: {error.name()}")
-        return StoreUnavailableError(place, str(error.str()))
+class KafkaProducer(_Client):
+    """See `Producer`. Idempotent: all replicas that are in step have each message once."""
+
+    def __init__(self, settings: StreamSettings, patience_s: float) -> None:
+        from confluent_kafka import Producer
+
+        super().__init__(settings, "written to")
+        self._patience_s = patience_s
+        own = {"enable.idempotence": True, "delivery.timeout.ms": round(patience_s * 1_000)}
+        self._producer = self._make(Producer, settings, own)
+        with self._trouble():
+            topic = self._producer.list_topics(self._topic, timeout=patience_s).topics[self._topic]
+        if topic.error is not None:
+            raise self._told(topic.error)
+
+    def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        """See `Producer`; a key has its partition."""
+        failed: list[KafkaError] = []
+
+        def told(error: KafkaError | None, _message: object) -> None:
+            if error is not None:
+                failed.append(error)
+
+        with self._trouble():
+            for key, body in messages:
+                self._producer.produce(self._topic, body, key, on_delivery=told)
+            n_left = self._producer.flush(self._patience_s)
+        if failed:
+            raise self._told(failed[0])
+        if n_left:
+            late = f"no acknowledgement within {self._patience_s:g} s"
+            raise StoreUnavailableError(f"Kafka at {self._address}", late)
+
+    def close(self) -> None:
+        """See `Producer`."""
+        self._producer.purge()
 
 
 def _is_refusal(error: KafkaError) -> bool:

@@ -28,6 +28,9 @@ class Unmeasured:
     def committed(self, n: int) -> None:
         """Be told of rows that a version of the lake brought."""
 
+    def not_committed(self) -> None:
+        """Be told that a commit failed."""
+
     def stands(self, **values: float | None) -> None:
         """Be told how things are: lag, waiting, up, paused; None is not known."""
 
@@ -55,6 +58,10 @@ class Metrics(Unmeasured):
         self._commits = Counter(
             "recomart_stream_lake_commits", "Versions that brought something", registry=own
         )
+        self._failures = Counter(
+            "recomart_stream_lake_failures", "Commits that failed; a lake that a run holds is none",
+            registry=own,
+        )  # fmt: skip
         self._rows = Counter("recomart_stream_lake_rows", "Brought into the lake", registry=own)
         says = {
             "lag": "Messages that the broker has and did not give",
@@ -81,6 +88,10 @@ class Metrics(Unmeasured):
         """See `Unmeasured`."""
         self._commits.inc()
         self._rows.inc(n)
+
+    def not_committed(self) -> None:
+        """See `Unmeasured`."""
+        self._failures.inc()
 
     def stands(self, **values: float | None) -> None:
         """See `Unmeasured`."""

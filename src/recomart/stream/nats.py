@@ -1,22 +1,19 @@
-"""NATS JetStream: a durable pull consumer, begun behind what the event log holds.
-
-Its library lives on asyncio, so it has a loop in a thread of its own.
-"""
+"""NATS JetStream: a durable pull consumer, begun behind what the event log holds."""
 
 from __future__ import annotations
 
 import asyncio
 from concurrent.futures import TimeoutError as Late
 from contextlib import contextmanager, suppress
-from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from recomart.errors import AccessDeniedError, NotFoundError, SettingsError, StoreUnavailableError
 from recomart.settings.places import shown
 from recomart.stream.base import CONNECT_S, Message
+from recomart.stream.looping import LATE_S, Loop
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Coroutine, Iterator, Sequence
 
     from nats.aio.client import Client
     from nats.aio.msg import Msg
@@ -30,42 +27,35 @@ AT_ONCE = 1_000
 """Messages that are asked for at a time."""
 AHEAD = 20_000
 """Messages that may be given and not yet done."""
-LATE_S = 5.0
-"""Beyond what was asked for, before the server counts as gone."""
 
 
-class NatsBroker:
-    """See `Broker`. The position of a message is its number in the stream."""
+class _Client:
+    """A connection for one subject; `asked` is what it may be refused."""
 
-    def __init__(self, settings: StreamSettings, begin: Begin) -> None:
-        self._settings = settings
+    def __init__(self, settings: StreamSettings, asked: str) -> None:
+        self._settings, self._asked = settings, asked
         self._subject = settings.topic
         self._name = f"NATS at {shown(settings.url)}"
-        self._given: list[Msg] = []
-        self._n_waiting: int | None = None
         self._fault = ""
         self._nats: Client | None = None
-        self._loop = asyncio.new_event_loop()
-        self._thread = Thread(target=self._loop.run_forever, name="nats", daemon=True)
-        self._thread.start()
-        try:
-            self._subscription = self._wait(self._open(begin), CONNECT_S)
-        except BaseException:
-            self.close()
-            raise
+        self._loop = Loop("nats")
 
-    async def _open(self, begin: Begin) -> JetStreamContext.PullSubscription:
-        import nats
+    async def _connect(self, patience_s: float) -> tuple[JetStreamContext, str]:
+        """Return what is asked, and the name of the stream that keeps the subject."""
+        from nats.aio.client import Client
         from nats.js.errors import NotFoundError as NoStreamError
 
-        options = {k: v.get_secret_value() for k, v in self._settings.options.items()}
+        told = self._settings.options.items()
+        options: dict[str, Any] = {name: value.get_secret_value() for name, value in told}
+        self._nats = Client()  # before it connects, so that it is closed where that fails
         try:
-            self._nats = await nats.connect(
+            await self._nats.connect(
                 self._settings.url,
                 name=self._settings.group,
                 allow_reconnect=False,  # whoever lost it connects anew, and begins where it was
                 max_reconnect_attempts=1,
-                connect_timeout=int(CONNECT_S),
+                reconnect_time_wait=0,
+                connect_timeout=max(1, int(patience_s)),
                 error_cb=self._note,
                 **options,
             )
@@ -74,14 +64,56 @@ class NatsBroker:
                 f"NATS' library does not take `stream.options`: {', '.join(options)}.",
                 remedy="Name what nats.connect takes, such as user, password, token.",
             ) from None
-        jetstream = self._nats.jetstream(timeout=CONNECT_S)
+        jetstream = self._nats.jetstream(timeout=patience_s)
         try:
-            stream = await jetstream.find_stream_name_by_subject(self._subject)
+            return jetstream, await jetstream.find_stream_name_by_subject(self._subject)
         except NoStreamError:
             raise NotFoundError(
                 f"{self._name} has no JetStream stream for the subject {self._subject!r}.",
                 remedy=f"Make one: `nats stream add EVENTS --subjects {self._subject}`.",
             ) from None
+
+    async def _note(self, error: Exception) -> None:
+        self._fault = shown(str(error)) or type(error).__name__
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._loop.close(self._nats.close() if self._nats is not None else None)
+
+    def _do(self, work: Coroutine[Any, Any, T], within_s: float) -> T:
+        with self._trouble():
+            return self._loop.do(work, within_s)
+
+    @contextmanager
+    def _trouble(self) -> Iterator[None]:
+        import nats.errors
+
+        try:
+            yield
+        except nats.errors.NoServersError:
+            raise StoreUnavailableError(self._name, self._fault or "no server") from None
+        except (nats.errors.Error, OSError, Late, ValueError) as error:
+            told = shown(str(error)) or type(error).__name__
+            if "authoriz" in told.lower() or "authoriz" in self._fault.lower():
+                raise AccessDeniedError(self._name, f"let the subject be {self._asked}") from None
+            raise StoreUnavailableError(self._name, told) from error
+
+
+class NatsBroker(_Client):
+    """See `Broker`. The position of a message is its number in the stream."""
+
+    def __init__(self, settings: StreamSettings, begin: Begin) -> None:
+        super().__init__(settings, "read")
+        self._given: list[Msg] = []
+        self._n_waiting: int | None = None
+        try:
+            self._subscription = self._do(self._open(begin), CONNECT_S + LATE_S)
+        except BaseException:
+            self.close()
+            raise
+
+    async def _open(self, begin: Begin) -> JetStreamContext.PullSubscription:
+        jetstream, stream = await self._connect(CONNECT_S)
         return await self._begin(jetstream, stream, begin)
 
     async def _begin(
@@ -123,12 +155,9 @@ class NatsBroker:
             config.deliver_policy = api.DeliverPolicy.BY_START_SEQUENCE
             config.opt_start_seq = taken + 1
 
-    async def _note(self, error: Exception) -> None:
-        self._fault = str(error) or type(error).__name__
-
     def poll(self, most: int, wait_s: float) -> list[Message]:
         """See `Broker`."""
-        found = self._wait(self._fetch(min(most, AT_ONCE), wait_s), wait_s)
+        found = self._do(self._fetch(min(most, AT_ONCE), wait_s), wait_s + LATE_S)
         self._given += found
         messages = []
         for one in found:
@@ -147,7 +176,7 @@ class NatsBroker:
     def done(self) -> None:
         """See `Broker`."""
         given, self._given = self._given, []
-        self._wait(self._acknowledge(given), 0)
+        self._do(self._acknowledge(given), LATE_S)
 
     async def _acknowledge(self, given: list[Msg]) -> None:
         for message in given:
@@ -157,38 +186,23 @@ class NatsBroker:
         """See `Broker`; as the last message told it."""
         return self._n_waiting
 
-    def close(self) -> None:
-        """See `Broker`."""
-        if self._nats is not None:
-            with suppress(Exception):  # it may be gone already
-                asyncio.run_coroutine_threadsafe(self._nats.close(), self._loop).result(LATE_S)
-        asyncio.run_coroutine_threadsafe(_end_others(), self._loop).result(LATE_S)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
 
-    def _wait(self, work: Coroutine[Any, Any, T], wait_s: float) -> T:
-        with self._trouble():
-            return asyncio.run_coroutine_threadsafe(work, self._loop).result(wait_s + LATE_S)
+class NatsProducer(_Client):
+    """See `Producer`; the stream has one order for all keys."""
 
-    @contextmanager
-    def _trouble(self) -> Iterator[None]:
-        import nats.errors
-
+    def __init__(self, settings: StreamSettings, patience_s: float) -> None:
+        super().__init__(settings, "written to")
+        self._patience_s = patience_s
         try:
-            yield
-        except nats.errors.NoServersError:
-            raise StoreUnavailableError(self._name, self._fault or "no server") from None
-        except (nats.errors.Error, OSError, Late, ValueError) as error:
-            told = shown(str(error)) or type(error).__name__
-            if "authoriz" in told.lower() or "authoriz" in self._fault.lower():
-                raise AccessDeniedError(self._name, "let the subject be read") from None
-            raise StoreUnavailableError(self._name, told) from error
+            self._jetstream, _ = self._do(self._connect(patience_s), patience_s)
+        except BaseException:
+            self.close()
+            raise
 
+    def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        """See `Producer`; acknowledgements are not waited for one by one."""
+        self._do(self._publish(messages), self._patience_s)
 
-async def _end_others() -> None:
-    """End what still goes on in this loop, such as an attempt to connect."""
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
+    async def _publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        send, subject = self._jetstream.publish_async, self._subject
+        await asyncio.gather(*[await send(subject, body) for _, body in messages])

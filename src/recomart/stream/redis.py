@@ -14,7 +14,7 @@ from recomart.settings.places import shown
 from recomart.stream.base import CONNECT_S, Message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from recomart.settings import StreamSettings
     from recomart.stream.base import Begin
@@ -24,25 +24,20 @@ PENDING = 1_000
 STARTS = {"earliest": "0", "latest": "$"}
 
 
-class RedisBroker:
-    """See `Broker`. The position of a message is its entry's id."""
+class _Client:
+    """A connection to one stream; `asked` is what it may be refused."""
 
-    def __init__(self, settings: StreamSettings, begin: Begin) -> None:
+    def __init__(self, settings: StreamSettings, asked: str, **own: Any) -> None:
         import redis
 
-        self._errors = redis.exceptions
+        self._errors, self._asked = redis.exceptions, asked
         self._key, self._group = settings.topic, settings.group
-        self._given: list[str] = []
         self._name = f"Redis at {shown(settings.url)}"
+        options = {k: v.get_secret_value() for k, v in settings.options.items()}
         with self._trouble():
             try:
-                options = {k: v.get_secret_value() for k, v in settings.options.items()}
                 self._redis: Any = redis.Redis.from_url(
-                    settings.url,
-                    socket_connect_timeout=CONNECT_S,
-                    socket_timeout=CONNECT_S,
-                    client_name=settings.group,
-                    **options,
+                    settings.url, client_name=settings.group, **own, **options
                 )
                 self._redis.ping()
             except (ValueError, TypeError):  # its words may hold a piece of the password
@@ -51,6 +46,37 @@ class RedisBroker:
                     remedy="Write redis://user:password@host:6379/0; / @ : in a password are "
                     "%2F %40 %3A.",
                 ) from None
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._redis.close()
+
+    @contextmanager
+    def _trouble(self) -> Iterator[None]:
+        errors = self._errors
+        try:
+            yield
+        except (errors.AuthenticationError, errors.NoPermissionError) as error:
+            raise AccessDeniedError(self._name, f"let the stream be {self._asked}") from error
+        except errors.ResponseError as error:
+            if str(error).startswith("WRONGTYPE"):
+                raise SettingsError(
+                    f"In {self._name}, {self._key!r} is no stream.",
+                    remedy="Set `stream.topic` to the key of a stream.",
+                ) from None
+            raise StoreUnavailableError(self._name, shown(str(error))) from error
+        except errors.RedisError as error:
+            raise StoreUnavailableError(self._name, shown(str(error))) from error
+
+
+class RedisBroker(_Client):
+    """See `Broker`. The position of a message is its entry's id."""
+
+    def __init__(self, settings: StreamSettings, begin: Begin) -> None:
+        patience = {"socket_connect_timeout": CONNECT_S, "socket_timeout": CONNECT_S}
+        super().__init__(settings, "read", **patience)
+        self._given: list[str] = []
+        with self._trouble():
             self._begin(begin)
 
     def _begin(self, begin: Begin) -> None:
@@ -95,26 +121,26 @@ class RedisBroker:
         found = [one.get("lag") for one in groups if one["name"] == self._group.encode()]
         return None if not found or found[0] is None else int(found[0])
 
-    def close(self) -> None:
-        """See `Broker`."""
-        self._redis.close()
 
-    @contextmanager
-    def _trouble(self) -> Iterator[None]:
-        errors = self._errors
-        try:
-            yield
-        except (errors.AuthenticationError, errors.NoPermissionError) as error:
-            raise AccessDeniedError(self._name, "let the stream be read") from error
-        except errors.ResponseError as error:
-            if str(error).startswith("WRONGTYPE"):
-                raise SettingsError(
-                    f"In {self._name}, {self._key!r} is no stream.",
-                    remedy="Set `stream.topic` to the key of a stream.",
-                ) from None
-            raise StoreUnavailableError(self._name, shown(str(error))) from error
-        except errors.RedisError as error:
-            raise StoreUnavailableError(self._name, shown(str(error))) from error
+class RedisProducer(_Client):
+    """See `Producer`; how safe an acknowledged entry is, the server's `appendfsync` says."""
+
+    def __init__(self, settings: StreamSettings, patience_s: float) -> None:
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+
+        patience = {"socket_connect_timeout": patience_s, "socket_timeout": patience_s}
+        super().__init__(settings, "written to", retry=Retry(NoBackoff(), 0), **patience)
+
+    def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        """See `Producer`; one round trip, and one order for all keys."""
+        with self._trouble():
+            pipe = self._redis.pipeline(transaction=False)
+            for _, body in messages:
+                pipe.xadd(self._key, {"event": body})
+            answers = pipe.execute(raise_on_error=False)  # its own words repeat what was sent
+            for error in (one for one in answers if isinstance(one, Exception)):
+                raise error
 
 
 def _entries(found: Any) -> list[tuple[bytes, dict[bytes, bytes] | None]]:  # noqa: ANN401 - of the library

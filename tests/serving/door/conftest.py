@@ -14,6 +14,7 @@ import uvicorn
 
 from recomart.pipeline import run
 from recomart.serving.app import create_app
+from recomart.serving.intake import to_log
 from recomart.serving.listening import listen
 from recomart.serving.running import configured
 from recomart.serving.service import Service
@@ -59,11 +60,11 @@ def shop(trained, tmp_path):
 
 
 @contextmanager
-def opened(folder, more=None, **serving):
+def opened(folder, more=None, taking=to_log, **serving):
     """Serve a shop until the block ends."""
     flags = {("serving", name): value for name, value in serving.items()} | (more or {})
     loaded = load_settings(folder, environment={}, flags=flags)
-    service = Service(loaded)
+    service = Service(loaded, taking=taking)
     app = create_app(service, loaded.settings.serving)
     listener = listen("127.0.0.1", 0)
     server = uvicorn.Server(configured(app, loaded.settings.serving))

@@ -13,7 +13,7 @@ from tests.serving.door.conftest import opened, problem
 
 def full(door):
     """Let the disk be full, as SQLite sees it."""
-    con = door.service.intake._log._file._con
+    con = door.service.intake._log._place._con
     pages = con.execute("PRAGMA page_count").fetchone()[0]
     con.execute(f"PRAGMA max_page_count = {pages}")
     return con
@@ -61,7 +61,7 @@ def test_a_log_that_cannot_be_opened_refuses_events_and_nothing_else(trained, tm
 
 
 def test_a_log_that_may_only_be_read_refuses_events(own):
-    own.service.intake._log._file._con.execute("PRAGMA query_only = ON")
+    own.service.intake._log._place._con.execute("PRAGMA query_only = ON")
 
     problem(own.http.post("/events", json=own.event()), 503)
     assert own.http.post("/recommendations", json={}).status_code == 200
