@@ -266,8 +266,8 @@ class Blend(Scorer[Tastes]):
     @property
     def looks_at_few(self) -> bool:
         """Whether lists for many are made without a score for every item."""
-        nobody = csr_array((0, self.n_items), dtype=np.float32)
-        return self._opinions_of(self.taste(nobody)) is not None
+        nobody = np.empty((0, self.n_items), dtype=np.float32)
+        return self._opinions_of(self.taste(csr_array(nobody))) is not None
 
     def _opinions_of(self, taste: Tastes) -> list[Voice] | None:
         """Ask the members what they think, if they can tell without scoring every item."""

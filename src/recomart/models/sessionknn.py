@@ -246,7 +246,7 @@ class SessionKNN(SparseScorer[Sequences], SequenceScorer):
         ends  of each row: where the next begins
         """
         most = len(ends) * max(self.n_items, len(self.session_weights_))
-        narrow = rows.astype(np.int32 if most <= np.iinfo(np.int32).max else np.int64)
+        narrow = rows.astype(np.int32) if most <= np.iinfo(np.int32).max else rows
         voters = self._neighbours(items, narrow, ends[rows] - 1 - np.arange(len(items)))
         keys, worth = self._votes(voters)
         keys, total = summed(keys, worth, len(ends) * self.n_items)

@@ -53,7 +53,9 @@ class Candidates:
     @property
     def origins(self) -> NDArray[np.intp]:
         """For each, the place of the retriever that ranked it highest."""
-        return np.argmin(np.where(np.isnan(self.ranks), np.inf, self.ranks), axis=1)
+        ranks = np.where(np.isnan(self.ranks), np.inf, self.ranks)
+        best: NDArray[np.intp] = np.argmin(ranks, axis=1)
+        return best
 
     def take(self, kept: NDArray[np.bool_] | NDArray[np.int64]) -> Candidates:
         """Return some of the candidates, over the same rows."""

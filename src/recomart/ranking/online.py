@@ -117,8 +117,8 @@ class OnlineKnowing:
         }
         if with_seen:
             items = shop.item_ids.take(pa.array(history.indices)).to_pylist()
-            told = [(names[owner], item) for owner, item in zip(owners, items, strict=True)]
-            asked[USER_ITEM] = met[USER_ITEM], told
+            owned = zip(owners.tolist(), items, strict=True)
+            asked[USER_ITEM] = met[USER_ITEM], [(names[owner], item) for owner, item in owned]
         return self._known(asked)
 
     def _known(self, asked: dict[tuple[str, ...], Keys]) -> Knowledge:

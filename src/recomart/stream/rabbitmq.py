@@ -254,7 +254,7 @@ async def _is_parted(connection: AsyncioConnection) -> bool:
         if connection.is_closed:
             break
         await asyncio.sleep(PARTING_S / TURNS)
-    return connection.is_closed
+    return bool(connection.is_closed)
 
 
 def _parameters(settings: StreamSettings, patience_s: float) -> URLParameters:
