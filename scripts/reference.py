@@ -278,7 +278,7 @@ def _said_default(option: click.Option) -> str:
 def api_page() -> str:
     """Describe every door of the service, as its OpenAPI document does."""
     stub = SimpleNamespace(
-        metrics=Metrics(), keys=SimpleNamespace(are_needed=True), traces=None, folder=DOCS
+        metrics=Metrics(), keys=SimpleNamespace(are_needed=True), traces=None, folder=DOCS, shop=""
     )
     document = create_app(cast("Service", stub), ServingSettings()).openapi()
     return _page(

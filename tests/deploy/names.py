@@ -30,6 +30,6 @@ def metrics_in(expr):
 def metrics_of_ours():
     """Every series that the service and the monitoring stage may tell."""
     metrics = Metrics()
-    Resources(metrics.registry, Path())
+    Resources(metrics.registry, [Path()])
     own = {family.name + end for family in metrics.registry.collect() for end in ENDS[family.type]}
     return own | set(HELP)

@@ -21,18 +21,24 @@ if TYPE_CHECKING:
 def serve(context: Context, host: str | None, port: int | None, workers: int | None) -> None:
     """Answer requests over HTTP until stopped; take events, and let the next list know them.
 
+    Of a root of several shops it answers for each of them, below /shops/NAME/.
+
     \b
-    Example:
+    Examples:
       recomart serve --port 8000 --workers 2
+      recomart -s my-shops serve
     """
     from recomart.serving.running import serve as run
+    from recomart.settings import load_shops
 
     flags = {"host": host, "port": port, "workers": workers}
     told = [f"serving.{name}={value}" for name, value in flags.items() if value is not None]
     context.flags += tuple(told)
-    loaded = context.load()
-    _finish_erasing(loaded)
-    run(loaded, lambda url: click.echo(f"Listening on {url}", err=True))
+    loaded = context.load_root()
+    shops = load_shops(loaded, flags=context.told())
+    for one in shops.values() or [loaded]:
+        _finish_erasing(one)
+    run(loaded, lambda url: click.echo(f"Listening on {url}", err=True), shops)
 
 
 def _finish_erasing(loaded: Loaded) -> None:

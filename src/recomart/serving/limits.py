@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from recomart.errors import RecomartError
-    from recomart.serving.request_metrics import Metrics
+    from recomart.serving.request_metrics import RequestMetrics
     from recomart.serving.security import Scope as KeyScope
     from recomart.settings import ServingSettings
 
@@ -105,7 +105,7 @@ class Shed:
     it has taken.
     """
 
-    def __init__(self, app: ASGIApp, settings: ServingSettings, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, settings: ServingSettings, metrics: RequestMetrics) -> None:
         self.app = app
         self._most = settings.max_requests
         self._most_wait_s = settings.max_wait_s

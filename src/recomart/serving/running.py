@@ -6,20 +6,21 @@ import gc
 import os
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recomart.errors import MissingExtraError, SettingsError
 from recomart.serving.listening import CAN_FORK, WAITING, listen
 from recomart.serving.security import hold_to_keys
+from recomart.settings import below
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import uvicorn
-    from fastapi import FastAPI
+    from starlette.types import ASGIApp
 
     from recomart.serving.served import Served
     from recomart.settings import Loaded, ServingSettings
@@ -44,14 +45,16 @@ RARELY = (10_000, 20, 50)
 class Making:
     """Makes the application in the process that will answer.
 
-    shared  a model that was loaded before this process was born
+    shops   by name, where `loaded` is the root of several
+    shared  models that were loaded before this process was born, by shop; of the only one by ""
     """
 
     loaded: Loaded
-    shared: Served | None = None
+    shops: Mapping[str, Loaded] = field(default_factory=dict)
+    shared: Mapping[str, Served] = field(default_factory=dict)
 
-    def __call__(self) -> FastAPI:
-        """Load the model and make the application."""
+    def __call__(self) -> ASGIApp:
+        """Load the models and make the application."""
         from recomart.models.parallel import hold_blas_to_one_thread
         from recomart.serving.access import log_as_json
         from recomart.serving.app import create_app
@@ -60,7 +63,11 @@ class Making:
         hold_blas_to_one_thread()
         log_as_json()
         sys.setswitchinterval(SWITCH_S)
-        service = Service(self.loaded, settle, self.shared)
+        if self.shops:
+            from recomart.serving.shops import Shops
+
+            return Shops(self.loaded, self.shops, settle, self.shared)
+        service = Service(self.loaded, settle, self.shared.get(""))
         return create_app(service, self.loaded.settings.serving)
 
 
@@ -75,59 +82,72 @@ def settle() -> None:
     gc.set_threshold(*RARELY)
 
 
-def serve(loaded: Loaded, listening: Callable[[str], None]) -> None:
+def serve(
+    loaded: Loaded, listening: Callable[[str], None], shops: Mapping[str, Loaded] | None = None
+) -> None:
     """Answer until SIGTERM or SIGINT; `listening` is told the URL.
+
+    shops  by name, where `loaded` is the root of several
 
     Raises SettingsError, MissingExtraError, UnavailableError, and what loading a model raises.
     """
     settings = loaded.settings.serving
     _hold_to_libraries()
-    hold_to_keys(settings.host, loaded.path(settings.keys))
+    shops = {name: below(loaded, shop) for name, shop in (shops or {}).items()}
+    for one in shops.values() or [loaded]:
+        hold_to_keys(settings.host, one.path(one.settings.serving.keys))
     listener = listen(settings.host, settings.port)
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     with listener, tempfile.TemporaryDirectory(prefix="recomart-metrics-") as folder:
         if settings.workers == 1:
-            run = _alone(loaded, listener)
+            run = _alone(Making(loaded, shops), listener)
         else:
-            run = _together(loaded, listener, Path(folder))
+            run = _together(Making(loaded, shops), listener, Path(folder))
         listening(url)
         run()
 
 
-def _alone(loaded: Loaded, listener: socket.socket) -> Callable[[], None]:
+def _alone(making: Making, listener: socket.socket) -> Callable[[], None]:
     from recomart.serving.parting import Alone
 
     os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
-    app = Making(loaded)()  # what is wrong with it is raised here
-    server = Alone(configured(app, loaded.settings.serving))
+    app = making()  # what is wrong with it is raised here
+    server = Alone(configured(app, making.loaded.settings.serving))
     return lambda: server.run(sockets=[listener])
 
 
-def _together(loaded: Loaded, listener: socket.socket, metrics: Path) -> Callable[[], None]:
+def _together(making: Making, listener: socket.socket, metrics: Path) -> Callable[[], None]:
     from recomart.lake import open_lake
     from recomart.ranking.aliases import champion_of
     from recomart.serving.parting import Workers
 
-    champion_of(open_lake(loaded))  # without one, no worker would come up
+    if not making.shops:
+        champion_of(open_lake(making.loaded))  # without one, no worker would come up
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)  # before the workers import it
-    settings = loaded.settings.serving
-    making = Making(loaded, _shared(loaded) if CAN_FORK else None)
+    settings = making.loaded.settings.serving
+    if CAN_FORK:
+        making = replace(making, shared=_shared(making))
     config = configured(making, settings, factory=True, workers=settings.workers)
     return Workers(config, sockets=[listener]).run
 
 
-def _shared(loaded: Loaded) -> Served:
-    """Load the model once for all workers: they have its memory, and its caches, in common."""
+def _shared(making: Making) -> dict[str, Served]:
+    """Load each model once for all workers: they have its memory, and its caches, in common."""
     from recomart.models.parallel import hold_blas_to_one_thread
     from recomart.serving.access import log_as_json
     from recomart.serving.loading import load_to_share
 
     hold_blas_to_one_thread()
     log_as_json()
-    served = load_to_share(loaded)
+    if making.shops:
+        from recomart.serving.shops import load_all
+
+        found = load_all(making.shops)
+    else:
+        found = {"": load_to_share(making.loaded)}
     settle()
-    return served
+    return found
 
 
 OPTIONS: dict[str, Any] = {

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, StringConstraints
 
 from recomart.settings.experiments import ExperimentSettings
 from recomart.settings.rules import DaysHeld, NearDuplicates
@@ -12,6 +12,9 @@ from recomart.settings.sources import Source
 from recomart.settings.stream import StreamSettings
 from recomart.settings.views import DeclaredView, Name, Section, Version
 from recomart.vocabulary import ADD_TO_CART, CANCEL, CLICK, PURCHASE, RATE, VIEW
+
+ShopName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,64}$")]
+"""A name that is safe in a path, a label and a line of a log."""
 
 
 class PathSettings(Section):
@@ -390,6 +393,11 @@ class Settings(Section):
     """The root."""
 
     project: str = Field("my-shop", description="name shown in reports")
+    shops: dict[ShopName, str] = Field(
+        default={},
+        description="makes this the root of several shops: name → folder of the shop, with a "
+        "recomart.yaml of its own. Beside it only `project` and `serving` are known",
+    )
     paths: PathSettings = PathSettings()
     engine: EngineSettings = EngineSettings()
     sources: dict[str, Source] = Field(default={}, description="where data comes from, by name")
