@@ -31,6 +31,7 @@ from recomart.cli.retraining import retrain
 from recomart.cli.runs import reproduce, runs
 from recomart.cli.schedule import schedule
 from recomart.cli.serve import keys, serve
+from recomart.cli.shops import shops
 from recomart.cli.start import config, demo, init
 from recomart.cli.stream import stream
 from recomart.cli.tune import tune
@@ -81,7 +82,7 @@ COMMANDS = (
     batch,
     *(tune, models),
     experiment,
-    *(serve, keys),
+    *(serve, keys, shops),
     stream,
     *(dashboard, report, status, doctor),
     features,

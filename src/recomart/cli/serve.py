@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from recomart.errors import RecomartError
+
 if TYPE_CHECKING:
     from recomart.cli.context import Context
     from recomart.serving.security import KeyFile, Scope
@@ -42,15 +44,23 @@ def serve(context: Context, host: str | None, port: int | None, workers: int | N
 
 
 def _finish_erasing(loaded: Loaded) -> None:
-    """Go on with erasures that were cut off; where a run goes on, it did so itself."""
+    """Go on with erasures that were cut off; where a run goes on, it did so itself.
+
+    Raises what goes wrong; of one of several shops it is told, and keeps no other from serving.
+    """
     from recomart.errors import LakeBusyError
     from recomart.lake import Erasures
 
-    if any(order.starts for order in Erasures.of(loaded).orders()):
-        from recomart.pipeline.erasing import finish
+    try:
+        if any(order.starts for order in Erasures.of(loaded).orders()):
+            from recomart.pipeline.erasing import finish
 
-        with suppress(LakeBusyError):
-            finish(loaded, only_begun=True)
+            with suppress(LakeBusyError):
+                finish(loaded, only_begun=True)
+    except RecomartError as error:
+        if not loaded.shop:
+            raise
+        click.echo(f"Shop {loaded.shop!r}: {error}", err=True)
 
 
 @click.group()
@@ -103,5 +113,5 @@ def revoke(context: Context, key_id: str) -> None:
 def _file(context: Context) -> KeyFile:
     from recomart.serving.security import KeyFile
 
-    loaded = context.load()
+    loaded = context.load_root()  # a root of several shops has keys of its own
     return KeyFile(loaded.path(loaded.settings.serving.keys))

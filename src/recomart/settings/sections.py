@@ -293,6 +293,9 @@ class ServingSettings(Section):
     max_requests_per_s: float = Field(
         0.0, ge=0, description="of one key (or address), in each worker; more get 429; 0: no limit"
     )
+    max_shop_requests_per_s: float = Field(
+        0.0, ge=0, description="of all callers together, in each worker; more get 429; 0: no limit"
+    )
     header_timeout_s: float = Field(
         10.0, gt=0, description="for the head of a request, from its first byte or the connection"
     )

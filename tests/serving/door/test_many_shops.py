@@ -8,16 +8,23 @@ import random
 import sqlite3
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from recomart.client import Client
+from recomart.errors import SettingsError
 from recomart.events.exposures import beside
-from recomart.serving.shops import parted
-from tests.serving.door.many import SHOPS, ask, keys_of, make_root
+from recomart.serving.running import serve
+from recomart.serving.shops import Shops, parted
+from recomart.settings import load_root, load_shops
+from tests.serving.door.conftest import running
+from tests.serving.door.many import SHOPS, ask, keys_of, make_root, publish_as
 from tests.serving.door.workers import served
+from tests.small_shop import spoil
 
 VISITORS = ("ann", "bob", "cem")
 N_STEPS = 500
@@ -253,3 +260,99 @@ def test_a_path_is_parted_at_its_first_words():
     assert parted("/shops/alpha/popular") == ("alpha", "/popular")
     assert parted("/shops/alpha//x") == ("alpha", "//x")
     assert parted("/shops/alpha") == parted("/shops") == parted("/x/alpha/y") == ("", "")
+
+
+@pytest.fixture
+def fresh(small_shop, tmp_path):
+    return make_root(small_shop, tmp_path / "root", alpha={"max_requests": 2})
+
+
+def open_all(root):
+    """Serve a root in a thread of this process, until the block ends."""
+    loaded = load_root(root, environment={})
+    shops = load_shops(loaded, environment={})
+    return running(Shops(loaded, shops), loaded.settings.serving)
+
+
+def until_it_is(port, path, status):
+    end = time.monotonic() + 10
+    while (answer := ask(port, "GET", path)).status != status:
+        assert time.monotonic() < end, answer
+        time.sleep(0.05)
+    return answer
+
+
+def test_a_shop_without_a_sound_model_keeps_no_other_and_opens_when_one_comes(fresh):
+    gone = fresh / "beta" / "data" / "lake" / "models"
+    gone.rename(gone.with_name("elsewhere"))
+    for number in (1, 2):
+        spoil(fresh / "gamma", number)
+    with open_all(fresh) as port:
+        for name in ("beta", "gamma"):
+            answer = ask(port, "GET", f"/shops/{name}/popular")
+            assert (answer.status, answer.json()["code"]) == (503, "RM-400")
+            assert answer.headers["retry-after"]
+        assert ask(port, "GET", "/shops/alpha/popular").status == 200
+        assert opened_in(port) == {"alpha": 1, "beta": 0, "gamma": 0}
+
+        gone.with_name("elsewhere").rename(gone)
+        publish_as(fresh / "beta", "more")
+        until_it_is(port, "/shops/beta/popular", 200)
+        until_it_is(port, "/health/ready", 200)
+        assert ask(port, "GET", "/shops/gamma/popular").status == 503
+
+
+def opened_in(port):
+    samples = samples_of(ask(port, "GET", "/metrics").text)
+    return {labels["shop"]: v for name, labels, v in samples if name == "recomart_shop_open"}
+
+
+def test_a_shop_under_fire_uses_up_nobody_elses_quota(fresh):
+    def fire(_):
+        return ask(port, "POST", "/shops/alpha/recommendations", body={"user_id": "ann"}).status
+
+    with open_all(fresh) as port, ThreadPoolExecutor(12) as pool:
+        shots = pool.map(fire, range(200))
+        calm = [ask(port, "GET", "/shops/beta/popular").status for _ in range(30)]
+        shots = Counter(shots)
+
+    assert set(calm) == {200}
+    assert set(shots) == {200, 503}
+
+
+def test_a_quota_of_a_shop_is_for_all_its_callers_and_for_no_other_shop(fresh):
+    path = fresh / "beta" / "recomart.yaml"
+    path.write_text(f"{path.read_text()}  max_shop_requests_per_s: 0.2\n", encoding="utf-8")
+    keys = [keys_of(fresh / "beta")["read"] for _ in range(3)]
+    with open_all(fresh) as port:
+        wrong = [ask(port, "GET", "/shops/beta/popular", "rmk_x").status for _ in range(3)]
+        told = [ask(port, "GET", "/shops/beta/popular", key) for key in keys]
+        other = [ask(port, "GET", "/shops/alpha/popular").status for _ in range(5)]
+
+    assert wrong == [401] * 3  # whoever has no key takes nothing from those who have
+    assert [answer.status for answer in told] == [200, 429, 429]
+    assert other == [200] * 5
+
+
+def test_the_client_asks_below_a_path(fresh):
+    with open_all(fresh) as port, Client(f"http://127.0.0.1:{port}/shops/beta") as shop:
+        shop.send({"user_id": "ann", "item_id": "beta-1", "event_type": "view"})
+        told = shop.recommend(user_id="ann", n_items=3)
+        named = [line.item_id for line in (*told.items, *shop.similar("beta-2").items)]
+        explained = shop.explain(told.recommendation_id)
+        exported = shop.export("ann")
+        described = ask(port, "GET", "/shops/beta/openapi.json").json()
+
+    assert all(name.startswith("beta-") for name in named)
+    assert explained.recommendation_id == told.recommendation_id
+    assert len(exported.event_log) == 1
+    assert described["servers"] == [{"url": "/shops/beta"}]
+
+
+def test_beyond_this_machine_each_shop_needs_a_key(fresh):
+    keys_of(fresh / "alpha")
+    loaded = load_root(fresh, environment={}, flags={("serving", "host"): "0.0.0.0"})  # noqa: S104
+    shops = load_shops(loaded, environment={})
+
+    with pytest.raises(SettingsError, match="no API key"):
+        serve(loaded, lambda _: None, shops)
