@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from recomart.monitoring.exposition import HELP
-from recomart.serving.request_metrics import Metrics
+from recomart.serving.request_metrics import Metrics, RootMetrics
 from recomart.serving.resources import Resources
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -31,5 +31,6 @@ def metrics_of_ours():
     """Every series that the service and the monitoring stage may tell."""
     metrics = Metrics()
     Resources(metrics.registry, [Path()])
-    own = {family.name + end for family in metrics.registry.collect() for end in ENDS[family.type]}
+    families = [*metrics.registry.collect(), *RootMetrics().registry.collect()]
+    own = {family.name + end for family in families for end in ENDS[family.type]}
     return own | set(HELP)
