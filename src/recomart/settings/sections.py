@@ -379,12 +379,12 @@ class DashboardSettings(Section):
     port: int = Field(8501, ge=0, le=65_535, description="to listen on; 0: any that is free")
     api: str = Field(
         "http://127.0.0.1:8000",
-        pattern=r"^https?://[^\s/]+/?$",
+        pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$",
         description="the service that it asks for lists and metrics",
     )
     other_api: str = Field(
         "",
-        pattern=r"^(https?://[^\s/]+/?)?$",
+        pattern=r"^(https?://[^\s/?#]+(/[^\s?#]*)?)?$",
         description="a second service, whose lists stand beside those of the first; empty: none",
     )
     key_file: str = Field(
