@@ -177,6 +177,12 @@ def test_a_shop_whose_settings_do_not_fit_is_named(made, beta):
         load_shops(made(beta=beta), environment={})
 
 
+def test_the_dashboard_may_ask_below_a_path(made, tmp_path):
+    made("dashboard: {api: 'http://127.0.0.1:8000/shops/alpha', other_api: 'http://h/shops/b/'}")
+
+    assert load_settings(tmp_path / "alpha", environment={}).settings.dashboard.api.endswith("alpha")
+
+
 def test_a_file_of_sqlite_is_the_file(tmp_path):
     assert addresses("sqlite:///m.db", tmp_path) == addresses("m.db", tmp_path)
     assert addresses(f"sqlite:///{tmp_path}/m.db", tmp_path) == addresses("m.db", tmp_path)

@@ -60,7 +60,7 @@ class Stall:
         """Load what serves; what is wrong with it is logged, and keeps nobody else from serving."""
         SHOP.set(self.loaded.shop)
         try:
-            if self._is_refused():
+            if shared is None and self._is_refused():
                 return
             self.service = Service(self.loaded, self._settle, shared)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this shop's alone
@@ -75,7 +75,8 @@ class Stall:
             self.service.start()
         except Exception as error:  # noqa: BLE001 - as above
             self._refuse(error)
-            self.service.close()
+            with suppress(Exception):  # as far as it had come
+                self.service.close()
             self.service = None
         else:
             self.app = create_app(self.service, self.loaded.settings.serving)
@@ -142,6 +143,7 @@ class Shops:
             app.add_api_route(path, self._alive)
         app.add_api_route("/metrics", self._exposition)
         app.add_api_route(f"{BELOW}{{name}}/{{rest:path}}", self._no_shop, methods=METHODS)
+        app.add_api_route("/{rest:path}", self._nothing, methods=METHODS)
         for kind, answer in HANDLERS.items():
             app.add_exception_handler(kind, answer)
         settings = root.settings.serving
@@ -198,6 +200,13 @@ class Shops:
                 remedy="Ask again later; the log of the server tells its keeper why.",
             )
         raise NotFoundError("There is no such shop here.", remedy="See how its name is written.")
+
+    async def _nothing(self) -> Response:
+        """Say that the root has no such door."""
+        raise NotFoundError(
+            "There is nothing at this path.",
+            remedy=f"The doors of a shop stand below {BELOW}, and below the shop's name.",
+        )
 
 
 class _KeysOfAll(Keys):
