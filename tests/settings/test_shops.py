@@ -180,7 +180,9 @@ def test_a_shop_whose_settings_do_not_fit_is_named(made, beta):
 def test_the_dashboard_may_ask_below_a_path(made, tmp_path):
     made("dashboard: {api: 'http://127.0.0.1:8000/shops/alpha', other_api: 'http://h/shops/b/'}")
 
-    assert load_settings(tmp_path / "alpha", environment={}).settings.dashboard.api.endswith("alpha")
+    assert load_settings(tmp_path / "alpha", environment={}).settings.dashboard.api.endswith(
+        "alpha"
+    )
 
 
 def test_a_file_of_sqlite_is_the_file(tmp_path):

@@ -95,7 +95,7 @@ def serve(
     _hold_to_libraries()
     shops = {name: below(loaded, shop) for name, shop in (shops or {}).items()}
     for one in shops.values() or [loaded]:
-        hold_to_keys(settings.host, one.path(one.settings.serving.keys))
+        hold_to_keys(settings.host, one.path(one.settings.serving.keys), one.shop)
     listener = listen(settings.host, settings.port)
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

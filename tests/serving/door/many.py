@@ -20,17 +20,22 @@ NAMED = {"users": ("user_id",), "items": ("item_id", "title"), "categories": ("c
 """What of a published model bears the name of its shop."""
 
 
-def make_root(small_shop, folder, **settings):
-    """Make a root with three shops; `settings`: more of `serving` for one, by its name."""
+def make_root(small_shop, folder):
+    """Make a root with three shops."""
     for name in SHOPS:
         shutil.copytree(small_shop, folder / name)
         publish_as(folder / name, name)
-        for key, value in settings.get(name, {}).items():
-            with (folder / name / "recomart.yaml").open("a", encoding="utf-8") as file:
-                file.write(f"  {key}: {value}\n")  # `serving` stands last
     told = f"shops: {json.dumps({name: name for name in SHOPS})}\nserving: {{reload_s: 0.1}}\n"
     (folder / "recomart.yaml").write_text(told, encoding="utf-8")
     return folder
+
+
+def set_serving(folder, **values):
+    """Add to what the settings of a shop say of `serving`."""
+    path = folder / "recomart.yaml"
+    more = "".join(f", {name}: {value}" for name, value in values.items())
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("reload_s: 0.1", f"reload_s: 0.1{more}"), encoding="utf-8")
 
 
 def publish_as(folder, name):

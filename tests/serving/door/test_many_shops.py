@@ -22,7 +22,7 @@ from recomart.serving.running import serve
 from recomart.serving.shops import Shops, parted
 from recomart.settings import load_root, load_shops
 from tests.serving.door.conftest import running
-from tests.serving.door.many import SHOPS, ask, keys_of, make_root, publish_as
+from tests.serving.door.many import SHOPS, ask, keys_of, make_root, set_serving
 from tests.serving.door.workers import served
 from tests.small_shop import spoil
 
@@ -264,7 +264,7 @@ def test_a_path_is_parted_at_its_first_words():
 
 @pytest.fixture
 def fresh(small_shop, tmp_path):
-    return make_root(small_shop, tmp_path / "root", alpha={"max_requests": 2})
+    return make_root(small_shop, tmp_path / "root")
 
 
 def open_all(root):
@@ -296,7 +296,6 @@ def test_a_shop_without_a_sound_model_keeps_no_other_and_opens_when_one_comes(fr
         assert opened_in(port) == {"alpha": 1, "beta": 0, "gamma": 0}
 
         gone.with_name("elsewhere").rename(gone)
-        publish_as(fresh / "beta", "more")
         until_it_is(port, "/shops/beta/popular", 200)
         until_it_is(port, "/health/ready", 200)
         assert ask(port, "GET", "/shops/gamma/popular").status == 503
@@ -311,6 +310,7 @@ def test_a_shop_under_fire_uses_up_nobody_elses_quota(fresh):
     def fire(_):
         return ask(port, "POST", "/shops/alpha/recommendations", body={"user_id": "ann"}).status
 
+    set_serving(fresh / "alpha", max_requests=2)
     with open_all(fresh) as port, ThreadPoolExecutor(12) as pool:
         shots = pool.map(fire, range(200))
         calm = [ask(port, "GET", "/shops/beta/popular").status for _ in range(30)]
@@ -321,8 +321,7 @@ def test_a_shop_under_fire_uses_up_nobody_elses_quota(fresh):
 
 
 def test_a_quota_of_a_shop_is_for_all_its_callers_and_for_no_other_shop(fresh):
-    path = fresh / "beta" / "recomart.yaml"
-    path.write_text(f"{path.read_text()}  max_shop_requests_per_s: 0.2\n", encoding="utf-8")
+    set_serving(fresh / "beta", max_shop_requests_per_s=0.2)
     keys = [keys_of(fresh / "beta")["read"] for _ in range(3)]
     with open_all(fresh) as port:
         wrong = [ask(port, "GET", "/shops/beta/popular", "rmk_x").status for _ in range(3)]
@@ -354,5 +353,5 @@ def test_beyond_this_machine_each_shop_needs_a_key(fresh):
     loaded = load_root(fresh, environment={}, flags={("serving", "host"): "0.0.0.0"})  # noqa: S104
     shops = load_shops(loaded, environment={})
 
-    with pytest.raises(SettingsError, match="no API key"):
+    with pytest.raises(SettingsError, match="no API key of shop 'beta'"):
         serve(loaded, lambda _: None, shops)
