@@ -38,7 +38,7 @@ def shops(context: click.Context) -> None:
 @shops.command("run")
 @dates
 @click.pass_obj
-def run_all(context: Context, **options: Any) -> None:
+def run_all(context: Context, /, **options: Any) -> None:
     """Run the whole pipeline of each shop, one after another; one that fails stops no other.
 
     Ends with the highest exit status of those that failed.

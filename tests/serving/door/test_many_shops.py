@@ -23,11 +23,12 @@ from recomart.serving.shops import Shops, parted
 from recomart.settings import load_root, load_shops
 from tests.serving.door.conftest import running
 from tests.serving.door.many import SHOPS, ask, keys_of, make_root, set_serving
+from tests.serving.door.test_published_metrics import publish
 from tests.serving.door.workers import served
 from tests.small_shop import spoil
 
 VISITORS = ("ann", "bob", "cem")
-N_STEPS = 500
+N_STEPS = 300
 TRICKS = (
     "/shops/{own}/../{other}/popular", "/shops/{own}/..%2f{other}/popular",
     "/shops/{own}/%2e%2e/{other}/popular", "/shops/{own}//shops/{other}/popular",
@@ -304,6 +305,22 @@ def test_a_shop_without_a_sound_model_keeps_no_other_and_opens_when_one_comes(fr
 def opened_in(port):
     samples = samples_of(ask(port, "GET", "/metrics").text)
     return {labels["shop"]: v for name, labels, v in samples if name == "recomart_shop_open"}
+
+
+def test_what_monitoring_published_is_told_of_its_shop(fresh):
+    for name in ("alpha", "beta"):
+        publish(fresh / name, b"# TYPE recomart_x gauge\nrecomart_x %d\n" % len(name))
+    with open_all(fresh) as port:
+        end, told = time.monotonic() + 10, []
+        while len(told) < 2 and time.monotonic() < end:
+            time.sleep(0.05)
+            text = ask(port, "GET", "/metrics").text
+            told = [(labels["shop"], n) for x, labels, n in samples_of(text) if x == "recomart_x"]
+        own = ask(port, "GET", "/shops/alpha/metrics").text
+
+    assert sorted(told) == [("alpha", 5), ("beta", 4)]
+    assert text.count("# TYPE recomart_x gauge") == 1
+    assert [n for x, _, n in samples_of(own) if x == "recomart_x"] == [5]
 
 
 def test_a_shop_under_fire_uses_up_nobody_elses_quota(fresh):
