@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,16 +73,15 @@ def hold_apart(root: Loaded, shops: Iterable[Loaded]) -> None:
     keys = root.settings.serving.keys
     places["the root"] = list(_located("serving.keys", keys, root.folder))
     for (one, mine), (other, theirs) in combinations(places.items(), 2):
-        for key, place, words in mine:
-            for their_key, _, their_words in theirs:
-                n = min(len(words), len(their_words))
-                if words[:n] == their_words[:n]:
-                    raise SettingsError(
-                        f"{key} of {one} and {their_key} of {other} are the same place, or one "
-                        f"lies within the other: {shown(place)}.",
-                        remedy="Give each shop its own; shops in one Redis differ by their "
-                        "?prefix=, shops in one PostgreSQL by their database.",
-                    )
+        for (key, place, words), (their_key, _, their_words) in product(mine, theirs):
+            n = min(len(words), len(their_words))
+            if words[:n] == their_words[:n]:
+                raise SettingsError(
+                    f"{key} of {one} and {their_key} of {other} are the same place, or one "
+                    f"lies within the other: {shown(place)}.",
+                    remedy="Give each shop its own; shops in one Redis differ by their "
+                    "?prefix=, shops in one PostgreSQL by their database.",
+                )
 
 
 def below(root: Loaded, shop: Loaded) -> Loaded:
