@@ -261,6 +261,7 @@ def test_a_path_is_parted_at_its_first_words():
     assert parted("/shops/alpha/popular") == ("alpha", "/popular")
     assert parted("/shops/alpha//x") == ("alpha", "//x")
     assert parted("/shops/alpha") == parted("/shops") == parted("/x/alpha/y") == ("", "")
+    assert parted("//shops/alpha/x") == parted("shops/alpha/x") == ("", "")
 
 
 @pytest.fixture
