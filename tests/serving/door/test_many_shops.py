@@ -63,8 +63,10 @@ class Walk:
         """Ask something of some shop, with some key."""
         own, other = self.rng.sample(SHOPS, 2)
         of = self.rng.choices((own, other, "root", "none"), (8, 1, 1, 1))[0]
-        kinds = (self.recommend, self.send, self.similar, self.explain, self.export)
-        kind = self.rng.choice((*kinds, self.forget, self.health, self.metrics, self.trick))
+        often = (self.recommend, self.send, self.explain, self.export, self.trick)
+        kind = self.rng.choice(
+            (*often, *often, self.similar, self.forget, self.health, self.metrics)
+        )
         self.counts[kind.__name__, of == own] += 1
         kind(own, other, self.keys[of]["admin"] if of in self.keys else "", is_ours=of == own)
 
