@@ -50,6 +50,7 @@ class Stall:
         self.service: Service | None = None
         self.app: ASGIApp | None = None
         """Open while it is there."""
+        self._made: ASGIApp | None = None
         serving = loaded.settings.serving
         self.keys = Keys(loaded.path(serving.keys), are_needed=not is_loopback(serving.host))
         self._settle = settle
@@ -62,7 +63,10 @@ class Stall:
         try:
             if shared is None and self._is_refused():
                 return
-            self.service = Service(self.loaded, self._settle, shared)
+            service = Service(self.loaded, self._settle, shared)
+            # here, one after another: the framework cannot make two at once in threads
+            self._made = create_app(service, self.loaded.settings.serving)
+            self.service = service
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this shop's alone
             self._refuse(error)
 
@@ -79,7 +83,7 @@ class Stall:
                 self.service.close()
             self.service = None
         else:
-            self.app = create_app(self.service, self.loaded.settings.serving)
+            self.app = self._made
             log.info("shop_opened", version=self.service.engine.served.state.version)
 
     def close(self) -> None:
