@@ -32,7 +32,7 @@ from recomart.pipeline.batch import BATCH
 from recomart.pipeline.stages import STAGES
 from recomart.quality.contract import FILE_RULES, STANDING
 from recomart.serving.app import create_app
-from recomart.serving.request_metrics import Metrics
+from recomart.serving.request_metrics import Metrics, RootMetrics
 from recomart.settings import ServingSettings, sources
 from recomart.settings.sections import FeatureSettings, Settings
 
@@ -278,7 +278,7 @@ def _said_default(option: click.Option) -> str:
 def api_page() -> str:
     """Describe every door of the service, as its OpenAPI document does."""
     stub = SimpleNamespace(
-        metrics=Metrics(), keys=SimpleNamespace(are_needed=True), traces=None, folder=DOCS
+        metrics=Metrics(), keys=SimpleNamespace(are_needed=True), traces=None, folder=DOCS, shop=""
     )
     document = create_app(cast("Service", stub), ServingSettings()).openapi()
     return _page(
@@ -383,7 +383,8 @@ def _model_of(name: str, model: type[Any]) -> Iterator[str]:
 
 def metrics_page() -> str:
     """Describe every metric: of the evaluation, and of the running service."""
-    service = [one for one in vars(Metrics()).values() if isinstance(one, MetricWrapperBase)]
+    parts = [*vars(Metrics()).values(), RootMetrics().is_open]
+    service = [one for one in parts if isinstance(one, MetricWrapperBase)]
     ratings = {"rmse": rmse, "mae": mae}
     return _page(
         "Metrics",

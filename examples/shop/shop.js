@@ -9,7 +9,7 @@ async function ask(method, path, body) {
   const key = byId("key").value.trim();
   if (key) headers.authorization = `Bearer ${key}`;
   if (body) headers["content-type"] = "application/json";
-  const answer = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
+  const answer = await fetch(`..${path}`, { method, headers, body: body && JSON.stringify(body) });
   const told = await answer.json();
   if (!answer.ok) throw new Error(`${told.code}: ${told.detail} ${told.remedy}`);
   return told;

@@ -13,14 +13,18 @@ import logging
 import sys
 import time
 from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 ROOT = "recomart"
+SHOP: ContextVar[str] = ContextVar("shop", default="")
+"""Which of the shops of a process is at work here; empty where there is but one."""
 SENTENCES = {
     "stage_started": "Started",
     "stage_finished": "Finished in {seconds} s: {outcome}",
@@ -30,6 +34,11 @@ SENTENCES = {
     "fetch_attempted": "Attempt {attempt} of {url}: {outcome}",
 }
 """Event → sentence of its log line; any other event is spelled out with its fields."""
+
+
+def for_this_shop(do: Callable[[], None]) -> Callable[[], None]:
+    """Let what another thread does be logged for the shop that is at work here."""
+    return partial(copy_context().run, do)
 
 
 @dataclass(frozen=True)

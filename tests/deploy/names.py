@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from recomart.monitoring.exposition import HELP
-from recomart.serving.request_metrics import Metrics
+from recomart.serving.request_metrics import Metrics, RootMetrics
 from recomart.serving.resources import Resources
 from recomart.stream.metrics import Metrics as StreamMetrics
 
@@ -31,7 +31,8 @@ def metrics_in(expr):
 def metrics_of_ours():
     """Every series that the service, the stream and the monitoring stage may tell."""
     metrics, stream = Metrics(), StreamMetrics()
-    Resources(metrics.registry, Path())
-    families = [*metrics.registry.collect(), *stream.registry.collect()]
+    Resources(metrics.registry, [Path()])
+    made = (metrics, RootMetrics(), stream)
+    families = [family for one in made for family in one.registry.collect()]
     own = {family.name + end for family in families for end in ENDS[family.type]}
     return own | set(HELP)

@@ -31,6 +31,7 @@ from recomart.cli.retraining import retrain
 from recomart.cli.runs import reproduce, runs
 from recomart.cli.schedule import schedule
 from recomart.cli.serve import keys, serve
+from recomart.cli.shops import shops
 from recomart.cli.start import config, demo, init
 from recomart.cli.stream import stream
 from recomart.cli.tune import tune
@@ -44,12 +45,17 @@ __all__ = ["main", "recomart"]
 @click.option(
     "--settings", "-s", metavar="FILE", help="recomart.yaml, or the folder that holds it."
 )
+@click.option("--shop", metavar="NAME", help="One of the shops that the settings are the root of.")
 @click.option("--set", "flags", multiple=True, metavar="KEY=VALUE", help="Override one setting.")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for programs.")
 @click.version_option(__version__, "--version", prog_name=NAME)
 @click.pass_context
 def recomart(
-    context: click.Context, settings: str | None, flags: tuple[str, ...], as_json: bool
+    context: click.Context,
+    settings: str | None,
+    shop: str | None,
+    flags: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """From a shop's event log and catalogue to recommendations.
 
@@ -59,12 +65,13 @@ def recomart(
       recomart init my-shop             write a commented recomart.yaml
       recomart -s my-shop run           bring in, check, prepare, train, compare, publish
       recomart -s my-shop recommend --user 17850 -n 5
+      recomart -s my-shops --shop gifts run
 
     \b
     Exit status: 0 done, 1 internal fault, 2 bad input or settings, 3 not found,
     4 something outside did not answer, 5 stored bytes were damaged, 130 interrupted.
     """
-    context.obj = Context(settings, flags, as_json=as_json)
+    context.obj = Context(settings, flags, shop=shop, as_json=as_json)
 
 
 COMMANDS = (
@@ -75,7 +82,7 @@ COMMANDS = (
     batch,
     *(tune, models),
     experiment,
-    *(serve, keys),
+    *(serve, keys, shops),
     stream,
     *(dashboard, report, status, doctor),
     features,

@@ -20,12 +20,19 @@ if TYPE_CHECKING:
 
 
 class Context:
-    """The options before the command."""
+    """The options before the command; with a shop, those that lead to it from its root."""
 
     def __init__(
-        self, settings: str | None, flags: Iterable[str] = (), *, as_json: bool = False
+        self,
+        settings: str | None,
+        flags: Iterable[str] = (),
+        *,
+        shop: str | None = None,
+        as_json: bool = False,
     ) -> None:
         self.file = Path(settings) if settings else None
+        if shop is not None:
+            self.file = _shop_of(self.file, shop)
         self.flags = tuple(flags)
         self.as_json = as_json
 
@@ -39,7 +46,17 @@ class Context:
         """Read the settings. Raises SettingsError."""
         from recomart.settings import load_settings
 
-        return load_settings(self.file, flags=dict(map(_flag, self.flags)))
+        return load_settings(self.file, flags=self.told())
+
+    def load_root(self) -> Loaded:
+        """Read the settings, also those of a root of several shops. Raises SettingsError."""
+        from recomart.settings import load_root
+
+        return load_root(self.file, flags=self.told())
+
+    def told(self) -> dict[tuple[str, ...], Any]:
+        """Return the settings that were given as flags."""
+        return dict(map(_flag, self.flags))
 
     def lake(self) -> Lake:
         """Open the lake of the settings."""
@@ -63,6 +80,13 @@ class Context:
             width = max(map(len, value), default=0)
             for name, one in value.items():
                 click.echo(f"{name:<{width}}  {cell(one)}")
+
+
+def _shop_of(file: Path | None, name: str) -> Path:
+    """Return the folder of a shop of a root. Raises NotFoundError, SettingsError."""
+    from recomart.settings import load_root, shop_folder
+
+    return shop_folder(load_root(file), name)
 
 
 def _record(row: object) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from recomart.errors import RecomartError
+
 if TYPE_CHECKING:
     from recomart.cli.context import Context
     from recomart.serving.intake import Taking
@@ -22,43 +24,60 @@ if TYPE_CHECKING:
 def serve(context: Context, host: str | None, port: int | None, workers: int | None) -> None:
     """Answer requests over HTTP until stopped; take events, and let the next list know them.
 
+    Of a root of several shops it answers for each of them, below /shops/NAME/.
+
     \b
-    Example:
+    Examples:
       recomart serve --port 8000 --workers 2
+      recomart -s my-shops serve
     """
     from recomart.serving.running import serve as run
+    from recomart.settings import load_shops
 
     flags = {"host": host, "port": port, "workers": workers}
     told = [f"serving.{name}={value}" for name, value in flags.items() if value is not None]
     context.flags += tuple(told)
-    loaded = context.load()
-    _finish_erasing(loaded)
-    run(loaded, lambda url: click.echo(f"Listening on {url}", err=True), _taking(loaded))
+    loaded = context.load_root()
+    shops = load_shops(loaded, flags=context.told())
+    served = list(shops.values()) or [loaded]
+    for one in served:
+        _finish_erasing(one)
+    run(loaded, lambda url: click.echo(f"Listening on {url}", err=True), _taking(served), shops)
 
 
-def _taking(loaded: Loaded) -> Taking:
-    """Return what opens the place of events; its room is imported before workers are forked."""
-    if not loaded.settings.stream.publish:
-        from recomart.serving.intake import to_log
+def _taking(served: list[Loaded]) -> Taking:
+    """Return what opens the place of a shop's events; its room is imported before any fork."""
+    from recomart.serving.intake import to_log
 
+    publishing = [one.settings.stream for one in served if one.settings.stream.publish]
+    if not publishing:
         return to_log
     from recomart.stream.brokers import hold_to_library
     from recomart.stream.publishing import to_broker
 
-    hold_to_library(loaded.settings.stream)
-    return to_broker
+    for stream in publishing:
+        hold_to_library(stream)
+    return lambda one, note: (to_broker if one.settings.stream.publish else to_log)(one, note)
 
 
 def _finish_erasing(loaded: Loaded) -> None:
-    """Go on with erasures that were cut off; where a run goes on, it did so itself."""
+    """Go on with erasures that were cut off; where a run goes on, it did so itself.
+
+    Raises what goes wrong; of one of several shops it is told, and keeps no other from serving.
+    """
     from recomart.errors import LakeBusyError
     from recomart.lake import Erasures
 
-    if any(order.starts for order in Erasures.of(loaded).orders()):
-        from recomart.pipeline.erasing import finish
+    try:
+        if any(order.starts for order in Erasures.of(loaded).orders()):
+            from recomart.pipeline.erasing import finish
 
-        with suppress(LakeBusyError):
-            finish(loaded, only_begun=True)
+            with suppress(LakeBusyError):
+                finish(loaded, only_begun=True)
+    except RecomartError as error:
+        if not loaded.shop:
+            raise
+        click.echo(f"Shop {loaded.shop!r}: {error}", err=True)
 
 
 @click.group()
@@ -111,5 +130,5 @@ def revoke(context: Context, key_id: str) -> None:
 def _file(context: Context) -> KeyFile:
     from recomart.serving.security import KeyFile
 
-    loaded = context.load()
+    loaded = context.load_root()  # a root of several shops has keys of its own
     return KeyFile(loaded.path(loaded.settings.serving.keys))

@@ -68,7 +68,7 @@ def show(context: Context, origin: bool) -> None:
     """
     from recomart.settings.places import without_secrets
 
-    loaded = context.load()
+    loaded = context.load_root()
     tree = without_secrets(loaded.settings.model_dump(mode="json", by_alias=True))
     if context.as_json and not origin and isinstance(tree, dict):
         context.answer_one(tree)

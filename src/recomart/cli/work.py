@@ -35,7 +35,7 @@ STAGES = {
 }
 
 
-def _dates(command: Callable[..., None]) -> Callable[..., None]:
+def dates(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that limit a run to some days."""
     for name, says in (
         ("--date", "Only files and events of this day."),
@@ -51,7 +51,7 @@ def _dates(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.command()
-@_dates
+@dates
 @click.option("--only", multiple=True, metavar="STAGE", help="Only this stage; repeatable.")
 @click.pass_obj
 def run(context: Context, /, only: tuple[str, ...], **options: Any) -> None:
@@ -71,7 +71,7 @@ def _stage_command(name: str, says: str) -> click.Command:
         execute(context, [name.replace("-", "_")], **options)
 
     command.__doc__ = f"{says}\n\n\b\nExample:\n  recomart {name} --force"
-    return click.command(name)(_dates(click.pass_obj(command)))
+    return click.command(name)(dates(click.pass_obj(command)))
 
 
 STAGE_COMMANDS = tuple(_stage_command(name, says) for name, says in STAGES.items())

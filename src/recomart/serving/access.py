@@ -11,14 +11,14 @@ import time
 import traceback
 from typing import TYPE_CHECKING, TextIO
 
-from recomart.log import ROOT, StageLog
+from recomart.log import ROOT, SHOP, StageLog
 from recomart.serving.limits import refuse
 from recomart.serving.problems import internal
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from recomart.serving.request_metrics import Metrics
+    from recomart.serving.request_metrics import RequestMetrics
 
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 log = StageLog("serving")
@@ -27,7 +27,7 @@ log = StageLog("serving")
 class Access:
     """The outermost: whatever happens inside, there is an answer, a count and a line."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: RequestMetrics) -> None:
         self.app = app
         self._metrics = metrics
 
@@ -105,6 +105,7 @@ class JsonLines(logging.Handler):
             "at": f"{at}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
             "event": getattr(record, "event", None) or record.getMessage(),
+            **({"shop": shop} if (shop := SHOP.get()) else {}),
             **getattr(record, "fields", {}),
         }
         self._stream.write(json.dumps(line, default=str) + "\n")

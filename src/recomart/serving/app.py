@@ -59,7 +59,8 @@ def create_app(service: Service, settings: ServingSettings) -> FastAPI:
         app.mount("/shop", StaticFiles(directory=pages, html=True), name="shop")
     for kind, answer in HANDLERS.items():
         app.add_exception_handler(kind, answer)
-    app.openapi = lambda: describe(app, with_keys=service.keys.are_needed)  # type: ignore[method-assign]
+    below = f"/shops/{service.shop}" if service.shop else ""
+    app.openapi = lambda: describe(app, with_keys=service.keys.are_needed, below=below)  # type: ignore[method-assign]
     _add_limits(app, doors, settings)
     return app
 

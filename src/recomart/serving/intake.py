@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from recomart.errors import RecomartError, StoreUnavailableError
 from recomart.events import EventFile, EventLog, Tail
-from recomart.log import StageLog
+from recomart.log import StageLog, for_this_shop
 from recomart.serving.forgotten import Forgotten
 from recomart.serving.sessions import Happened
 
@@ -74,7 +74,7 @@ class Intake:
         self._log: Groups | None = None
         self._failed_at = -AGAIN_S
         self._stop, self.is_caught_up = Flag(), Flag()
-        self._thread = Thread(target=self._follow, name="event-tail", daemon=True)
+        self._thread = Thread(target=for_this_shop(self._follow), name="event-tail", daemon=True)
 
     def start(self) -> None:
         """Open the log, and begin to follow what all workers take."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from recomart.errors import RecomartError
-    from recomart.serving.request_metrics import Metrics
+    from recomart.serving.request_metrics import RequestMetrics
     from recomart.serving.security import Scope as KeyScope
     from recomart.settings import ServingSettings
 
@@ -105,7 +105,7 @@ class Shed:
     it has taken.
     """
 
-    def __init__(self, app: ASGIApp, settings: ServingSettings, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, settings: ServingSettings, metrics: RequestMetrics) -> None:
         self.app = app
         self._most = settings.max_requests
         self._most_wait_s = settings.max_wait_s
@@ -149,14 +149,41 @@ class Shed:
         self._metrics.in_work.set(self._n)
 
 
+class Rate:
+    """Buckets that fill while time passes, and of which each request takes a token.
+
+    per_s  requests a second; 0: as many as come
+    whom   who is held to it, in words
+    """
+
+    def __init__(self, per_s: float, whom: str) -> None:
+        self._per_s = per_s
+        self._whom = whom
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, name: str) -> None:
+        """Take a token out of the bucket of a name. Raises BusyError."""
+        if not self._per_s:
+            return
+        now, most = time.monotonic(), max(1.0, self._per_s)
+        left, since = self._buckets.pop(name, (most, now))
+        left = min(most, left + (now - since) * self._per_s)
+        self._buckets[name] = (left - 1 if left >= 1 else left, now)
+        if len(self._buckets) > CALLERS:
+            self._buckets.popitem(last=False)
+        if left < 1:
+            cause = f"More than {self._per_s:g} requests a second came from {self._whom}."
+            raise BusyError(429, cause, retry_after_s=(1 - left) / self._per_s)
+
+
 class Guard:
-    """Asks for an API key of the right scope, and holds each caller to a rate."""
+    """Asks for an API key of the right scope, and holds each caller, and all, to a rate."""
 
     def __init__(self, app: ASGIApp, settings: ServingSettings, keys: Keys) -> None:
         self.app = app
         self._keys = keys
-        self._rate = settings.max_requests_per_s
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._callers = Rate(settings.max_requests_per_s, "one caller")
+        self._all = Rate(settings.max_shop_requests_per_s, "all callers together")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
@@ -165,7 +192,8 @@ class Guard:
             return
         try:
             caller = self._caller(scope)
-            self._hold_to_rate(caller)
+            self._callers.take(caller)  # first: whoever is over theirs takes nothing from others
+            self._all.take("")
         except (RequestError, BusyError) as error:
             await refuse(scope, send, error)
             return
@@ -199,20 +227,6 @@ class Guard:
                 headers={"www-authenticate": 'Bearer realm="recomart"'},
             )
         return key
-
-    def _hold_to_rate(self, caller: str) -> None:
-        """Take a token out of the caller's bucket, which fills while time passes."""
-        if not self._rate:
-            return
-        now, most = time.monotonic(), max(1.0, self._rate)
-        left, since = self._buckets.pop(caller, (most, now))
-        left = min(most, left + (now - since) * self._rate)
-        self._buckets[caller] = (left - 1 if left >= 1 else left, now)
-        if len(self._buckets) > CALLERS:
-            self._buckets.popitem(last=False)
-        if left < 1:
-            cause = f"More than {self._rate:g} requests a second came from one caller."
-            raise BusyError(429, cause, retry_after_s=(1 - left) / self._rate)
 
 
 class TimeLimit:

@@ -48,10 +48,16 @@ def told(
     return {"responses": responses, "openapi_extra": extra}
 
 
-def describe(app: FastAPI, *, with_keys: bool) -> dict[str, Any]:
-    """Return the OpenAPI document of an application; the keys it asks for are told with it."""
+def describe(app: FastAPI, *, with_keys: bool, below: str = "") -> dict[str, Any]:
+    """Return the OpenAPI document of an application; the keys it asks for are told with it.
+
+    below  the path that all of its doors stand below
+    """
     if app.openapi_schema is None:
-        found = get_openapi(title=app.title, version=app.version, routes=app.routes)
+        servers = [{"url": below}] if below else None
+        found = get_openapi(
+            title=app.title, version=app.version, routes=app.routes, servers=servers
+        )
         _, definitions = models_json_schema(
             [(model, "validation") for model in ADDED], ref_template=REF
         )

@@ -14,6 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from recomart.log import StageLog
 
 if TYPE_CHECKING:
+    from prometheus_client.metrics_core import Metric
+
     from recomart.lake import Lake
     from recomart.serving.request_metrics import Metrics
 
@@ -38,18 +40,24 @@ class PublishedMetrics:
         body = self._lake.read_file(manifest, FILE)
         self._version = manifest.version
         try:
-            self._hold_to_format(body)
+            families = self._read(body)
         except ValueError as error:
             log.error("published_metrics_refused", version=manifest.version, cause=str(error))
             return
-        self._metrics.published = body
+        self._metrics.published = families
 
-    def _hold_to_format(self, body: bytes) -> None:
-        """Raise ValueError where Prometheus would refuse all of /metrics for it."""
+    def _read(self, body: bytes) -> tuple[Metric, ...]:
+        """Read families. Raises ValueError where Prometheus would refuse all of /metrics for it."""
         if len(body) > MOST_BYTES:
             raise ValueError(f"{len(body):,} bytes are too many")
-        families = text_string_to_metric_families(body.decode())
+        families = tuple(text_string_to_metric_families(body.decode()))
         theirs = {family.name for family in families}
         ours = {family.name for family in self._metrics.registry.collect()}
         if both := sorted(theirs & ours):
             raise ValueError(f"{', '.join(both)} are told by the service itself")
+        if shop := self._metrics.shop:
+            for family in families:
+                family.samples = [
+                    one._replace(labels={**one.labels, "shop": shop}) for one in family.samples
+                ]
+        return families

@@ -11,7 +11,7 @@ import struct
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -21,13 +21,18 @@ from prometheus_client import (
     Histogram,
     generate_latest,
 )
+from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+    from prometheus_client.samples import Sample
 
     from recomart.serving.words import Answer, State
 
+Kind = TypeVar("Kind", Counter, Gauge, Histogram)
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 SECONDS = (
@@ -40,112 +45,140 @@ TRIES, AGAIN_S = 5, 0.02
 LAGS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0)
 
 
-class Metrics:
-    """What a service counts and measures."""
+class Bound(Generic[Kind]):
+    """A metric of one of several shops: its first label is the shop's name."""
 
-    def __init__(self) -> None:
-        own = CollectorRegistry()
-        self.registry = own
-        self.published = b""
+    def __init__(self, metric: Kind, shop: str) -> None:
+        self._metric: Kind = metric
+        self._shop = shop
+
+    def labels(self, *values: str) -> Kind:
+        """Return the series of further labels."""
+        return self._metric.labels(self._shop, *values)
+
+
+class RequestMetrics:
+    """What is counted of requests, wherever they lead.
+
+    shop  where a process answers for several: the label `shop` of every series
+    """
+
+    def __init__(self, shop: str = "") -> None:
+        self.registry = CollectorRegistry()
+        self.shop = shop
+        self.published: tuple[Metric, ...] = ()
         """What monitoring published, see `recomart.serving.published_metrics`."""
-        self._model: tuple[str, str] | None = None
-        self.requests = Counter(
-            "recomart_requests", "Requests", ("method", "route", "status"), registry=own
+        self.requests = self.labelled(
+            Counter, "requests", "Requests", ("method", "route", "status")
         )
-        self.request_seconds = Histogram(
-            "recomart_request_seconds",
+        self.request_seconds = self.labelled(
+            Histogram,
+            "request_seconds",
             "Of a request, from its headers to its last byte",
             ("route",),
             buckets=SECONDS,
-            registry=own,
         )
-        self.stage_seconds = Histogram(
-            "recomart_stage_seconds",
+        self.in_work = self.gauge("requests_in_work", "In work or waiting", "livesum")
+
+    def labelled(
+        self, kind: type[Kind], name: str, says: str, labels: tuple[str, ...], **options: Any
+    ) -> Kind | Bound[Kind]:
+        """Make a metric with labels."""
+        names = ("shop", *labels) if self.shop else labels
+        metric = kind(f"recomart_{name}", says, names, registry=self.registry, **options)
+        return Bound(metric, self.shop) if self.shop else metric
+
+    def plain(self, kind: type[Kind], name: str, says: str, **options: Any) -> Kind:
+        """Make a metric without labels of its own."""
+        made = self.labelled(kind, name, says, (), **options)
+        return made.labels() if isinstance(made, Bound) else made
+
+    def gauge(self, name: str, says: str, mode: str) -> Gauge:
+        """Make a gauge without labels; `mode`: what is told of several workers."""
+        return self.plain(Gauge, name, says, multiprocess_mode=mode)
+
+    def families(self) -> list[Metric]:
+        """Return all of it, of all workers; where there are several shops, of this alone."""
+        folder = os.environ.get(FOLDER)
+        if not folder:
+            return [*self.registry.collect(), *self.published]
+        own = read_shared(folder)
+        return [*(of_shop(own, self.shop) if self.shop else own), *self.published]
+
+    def exposition(self) -> bytes:
+        """Return all of it in Prometheus' text format."""
+        return written(self.families())
+
+
+class Metrics(RequestMetrics):
+    """What a service counts and measures."""
+
+    def __init__(self, shop: str = "") -> None:
+        super().__init__(shop)
+        self._model: tuple[str, str] | None = None
+        self.stage_seconds = self.labelled(
+            Histogram,
+            "stage_seconds",
             "Of a stage: engine (retrieve, features, rank, rules, reasons), event_log (or broker)",
             ("stage",),
             buckets=SECONDS,
-            registry=own,
         )
-        self.lines = Counter(
-            "recomart_lines", "Items in lists, by what brought them", ("source",), registry=own
+        self.lines = self.labelled(
+            Counter, "lines", "Items in lists, by what brought them", ("source",)
         )
-        self.confidence = Histogram(
-            "recomart_confidence", "Of a list's first item", buckets=SHARES, registry=own
+        self.confidence = self.plain(
+            Histogram, "confidence", "Of a list's first item", buckets=SHARES
         )
-        self.short = Counter(
-            "recomart_short_answers", "Lists with fewer items than asked for", registry=own
+        self.short = self.plain(Counter, "short_answers", "Lists with fewer items than asked for")
+        self.degraded = self.labelled(
+            Counter, "degraded_answers", "Answers given while it was out of order", ("part",)
         )
-        self.degraded = Counter(
-            "recomart_degraded_answers", "Answers given while it was out of order", ("part",),
-            registry=own,
-        )  # fmt: skip
-        self.events = Counter(
-            "recomart_events", "Accepted, duplicate, refused", ("outcome",), registry=own
-        )
-        self.event_lag = Histogram(
-            "recomart_event_lag_seconds",
+        self.events = self.labelled(Counter, "events", "Accepted, duplicate, refused", ("outcome",))
+        self.event_lag = self.plain(
+            Histogram,
+            "event_lag_seconds",
             "From an event's arrival until this worker knows of it",
             buckets=LAGS,
-            registry=own,
         )
-        self.swaps = Counter("recomart_model_swaps", "Models put in place", registry=own)
-        self._make_gauges(own)
-        self._make_shadow(own)
-        self.variants = Counter(
-            "recomart_variant_lists", "Of experiments: answered, failed (the champion answered)",
-            ("experiment", "variant", "outcome"), registry=own,
-        )  # fmt: skip
-        self.is_variant_off = Gauge(
-            "recomart_variant_off", "A guardrail stopped it in a worker",
-            ("experiment", "variant"), registry=own, multiprocess_mode="livemax",
-        )  # fmt: skip
-
-    def _make_gauges(self, own: CollectorRegistry) -> None:
-        self.in_work = Gauge(
-            "recomart_requests_in_work", "In work or waiting",
-            registry=own, multiprocess_mode="livesum",
-        )  # fmt: skip
-        self.queue = Gauge(
-            "recomart_event_queue", "Events on their way to the disk, or to the broker",
-            registry=own, multiprocess_mode="livesum",
-        )  # fmt: skip
-        self.freshness = Gauge(
-            "recomart_freshness_seconds", "Now minus the newest event that the model knows",
-            registry=own, multiprocess_mode="livemax",
-        )  # fmt: skip
-        self.is_refused = Gauge(
-            "recomart_model_refused", "A newer model cannot be served",
-            registry=own, multiprocess_mode="livemax",
-        )  # fmt: skip
-        self.is_lake_away = Gauge(
-            "recomart_lake_away", "It cannot be found out which model should serve",
-            registry=own, multiprocess_mode="livemax",
-        )  # fmt: skip
-        self.view_at = Gauge(
-            "recomart_view_served_at_seconds", "The moment that served features are as of",
-            ("view",), registry=own, multiprocess_mode="livemin",
-        )  # fmt: skip
-        self.stale_views = Gauge(
-            "recomart_stale_views", "Views whose served features are older than they may be",
-            registry=own, multiprocess_mode="livemax",
-        )  # fmt: skip
-        self.model = Gauge(
-            "recomart_model_info", "The model that serves",
-            ("model", "version"), registry=own, multiprocess_mode="livemax",
-        )  # fmt: skip
-
-    def _make_shadow(self, own: CollectorRegistry) -> None:
-        self.shadow = Counter(
-            "recomart_shadow_answers", "Of the challenger: answered, failed, dropped", ("outcome",),
-            registry=own,
-        )  # fmt: skip
-        self.shadow_overlap = Histogram(
-            "recomart_shadow_overlap", "Share of a list that the challenger's has, too",
-            buckets=SHARES, registry=own,
-        )  # fmt: skip
-        self.shadow_seconds = Histogram(
-            "recomart_shadow_seconds", "Of the challenger's answers", buckets=SECONDS, registry=own
+        self.swaps = self.plain(Counter, "model_swaps", "Models put in place")
+        self._make_gauges()
+        self._make_shadow()
+        names = ("experiment", "variant")
+        says = "Of experiments: answered, failed (the champion answered)"
+        self.variants = self.labelled(Counter, "variant_lists", says, (*names, "outcome"))
+        says = "A guardrail stopped it in a worker"
+        self.is_variant_off = self.labelled(
+            Gauge, "variant_off", says, names, multiprocess_mode="livemax"
         )
+
+    def _make_gauges(self) -> None:
+        self.queue = self.gauge(
+            "event_queue", "Events on their way to the disk, or to the broker", "livesum"
+        )
+        self.freshness = self.gauge(
+            "freshness_seconds", "Now minus the newest event that the model knows", "livemax"
+        )
+        self.is_refused = self.gauge("model_refused", "A newer model cannot be served", "livemax")
+        self.is_lake_away = self.gauge(
+            "lake_away", "It cannot be found out which model should serve", "livemax"
+        )
+        says = "The moment that served features are as of"
+        self.view_at = self.labelled(
+            Gauge, "view_served_at_seconds", says, ("view",), multiprocess_mode="livemin"
+        )
+        self.stale_views = self.gauge(
+            "stale_views", "Views whose served features are older than they may be", "livemax"
+        )
+        says, names = "The model that serves", ("model", "version")
+        self.model = self.labelled(Gauge, "model_info", says, names, multiprocess_mode="livemax")
+
+    def _make_shadow(self) -> None:
+        says = "Of the challenger: answered, failed, dropped"
+        self.shadow = self.labelled(Counter, "shadow_answers", says, ("outcome",))
+        says = "Share of a list that the challenger's has, too"
+        self.shadow_overlap = self.plain(Histogram, "shadow_overlap", says, buckets=SHARES)
+        says = "Of the challenger's answers"
+        self.shadow_seconds = self.plain(Histogram, "shadow_seconds", says, buckets=SECONDS)
 
     def answered(self, answer: Answer, n: int) -> None:
         """Count what is in a list that was asked for with `n` items."""
@@ -173,23 +206,76 @@ class Metrics:
         self._model = (state.model, state.version)
         self.model.labels(*self._model).set(1)
 
-    def exposition(self) -> bytes:
-        """Return all of it in Prometheus' text format, of all workers."""
-        folder = os.environ.get(FOLDER)
-        if not folder:
-            return generate_latest(self.registry) + self.published
-        for _ in range(TRIES):
-            with suppress(OSError, struct.error):  # a worker came or went while its file was read
-                return _of_all(folder) + self.published
-            time.sleep(AGAIN_S)
-        return _of_all(folder) + self.published
+
+class RootMetrics(RequestMetrics):
+    """What a process of several shops counts, beside what each of them does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        says = "Of several shops: whether a model is there that serves"
+        self.is_open = self.labelled(
+            Gauge, "shop_open", says, ("shop",), multiprocess_mode="livemin"
+        )
 
 
-def _of_all(folder: str) -> bytes:
+def of_all(parts: Iterable[RequestMetrics]) -> list[Metric]:
+    """Return what all parts of a process tell, and its fellow workers, each family once."""
+    parts, folder = list(parts), os.environ.get(FOLDER)
+    own = read_shared(folder) if folder else [f for part in parts for f in part.registry.collect()]
+    merged: dict[str, Metric] = {}
+    for family in [*own, *(f for part in parts for f in part.published)]:
+        there = merged.setdefault(family.name, like(family))
+        there.samples.extend(family.samples)
+    return list(merged.values())
+
+
+def of_shop(families: Iterable[Metric], shop: str) -> list[Metric]:
+    """Return of each family what is told of one shop."""
+    found = []
+    for family in families:
+        samples = [one for one in family.samples if one.labels.get("shop") == shop]
+        if samples:
+            found.append(like(family, samples))
+    return found
+
+
+def like(family: Metric, samples: Iterable[Sample] = ()) -> Metric:
+    """Return a family of the same name with other samples."""
+    made = Metric(family.name, family.documentation, family.type)
+    made.samples = [*samples]
+    return made
+
+
+def written(families: Iterable[Metric]) -> bytes:
+    """Write families in Prometheus' text format."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Given(families))
+    return generate_latest(registry)
+
+
+class _Given(Collector):
+    """Families that are there already, as the library takes them."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+def read_shared(folder: str) -> list[Metric]:
+    """Return what all workers count, of all their shops."""
+    for _ in range(TRIES):
+        with suppress(OSError, struct.error):  # a worker came or went while its file was read
+            return _of_all(folder)
+        time.sleep(AGAIN_S)
+    return _of_all(folder)
+
+
+def _of_all(folder: str) -> list[Metric]:
     bury_dead(Path(folder))
-    shared = CollectorRegistry()
-    MultiProcessCollector(shared, folder)  # type: ignore[no-untyped-call]
-    return generate_latest(shared)
+    collector = MultiProcessCollector(None, folder)  # type: ignore[no-untyped-call]
+    return [*collector.collect()]  # type: ignore[no-untyped-call]
 
 
 def bury_dead(folder: Path) -> None:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from prometheus_client import Counter, Gauge
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from prometheus_client import CollectorRegistry
 
 PROC = Path("/proc/self")
@@ -22,10 +24,13 @@ PROC = Path("/proc/self")
 
 
 class Resources:
-    """Gauges of the machine; `measure` is called now and then."""
+    """Gauges of the machine; `measure` is called now and then.
 
-    def __init__(self, own: CollectorRegistry, folder: Path) -> None:
-        self._folder = folder
+    folders  where the data is; of their disks the one with the least room is told
+    """
+
+    def __init__(self, own: CollectorRegistry, folders: Sequence[Path]) -> None:
+        self._folders = folders
         self._cpu_s = 0.0
         self.cpu = Counter("recomart_cpu_seconds", "Processor time of all workers", registry=own)
         self.memory = self._gauge(own, "memory_bytes", "Resident memory of all workers")
@@ -46,7 +51,7 @@ class Resources:
         self._cpu_s = times.user + times.system
         self.threads.set(threading.active_count())
         self.workers.set(1)
-        disk = shutil.disk_usage(self._folder)
+        disk = min(map(shutil.disk_usage, self._folders), key=lambda one: one.free / one.total)
         self.disk.set(disk.total)
         self.free.set(disk.free)
         if PROC.exists():

@@ -6,7 +6,7 @@ import gc
 import os
 import sys
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +14,14 @@ from recomart.errors import MissingExtraError, SettingsError
 from recomart.serving.intake import to_log
 from recomart.serving.listening import CAN_FORK, WAITING, listen
 from recomart.serving.security import hold_to_keys
+from recomart.settings import below
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import uvicorn
-    from fastapi import FastAPI
+    from starlette.types import ASGIApp
 
     from recomart.serving.intake import Taking
     from recomart.serving.served import Served
@@ -46,16 +47,18 @@ RARELY = (10_000, 20, 50)
 class Making:
     """Makes the application in the process that will answer.
 
-    taking  opens what takes the events
-    shared  a model that was loaded before this process was born
+    taking  opens what takes the events of a shop
+    shops   by name, where `loaded` is the root of several
+    shared  models that were loaded before this process was born, by shop; of the only one by ""
     """
 
     loaded: Loaded
     taking: Taking = to_log
-    shared: Served | None = None
+    shops: Mapping[str, Loaded] = field(default_factory=dict)
+    shared: Mapping[str, Served] = field(default_factory=dict)
 
-    def __call__(self) -> FastAPI:
-        """Load the model and make the application."""
+    def __call__(self) -> ASGIApp:
+        """Load the models and make the application."""
         from recomart.models.parallel import hold_blas_to_one_thread
         from recomart.serving.access import log_as_json
         from recomart.serving.app import create_app
@@ -64,7 +67,11 @@ class Making:
         hold_blas_to_one_thread()
         log_as_json()
         sys.setswitchinterval(SWITCH_S)
-        service = Service(self.loaded, settle, self.shared, self.taking)
+        if self.shops:
+            from recomart.serving.shops import Shops
+
+            return Shops(self.loaded, self.shops, settle, self.shared, self.taking)
+        service = Service(self.loaded, settle, self.shared.get(""), self.taking)
         return create_app(service, self.loaded.settings.serving)
 
 
@@ -79,22 +86,31 @@ def settle() -> None:
     gc.set_threshold(*RARELY)
 
 
-def serve(loaded: Loaded, listening: Callable[[str], None], taking: Taking = to_log) -> None:
+def serve(
+    loaded: Loaded,
+    listening: Callable[[str], None],
+    taking: Taking = to_log,
+    shops: Mapping[str, Loaded] | None = None,
+) -> None:
     """Answer until SIGTERM or SIGINT; `listening` is told the URL, `taking` opens where events go.
+
+    shops  by name, where `loaded` is the root of several
 
     Raises SettingsError, MissingExtraError, UnavailableError, and what loading a model raises.
     """
     settings = loaded.settings.serving
     _hold_to_libraries()
-    hold_to_keys(settings.host, loaded.path(settings.keys))
+    shops = {name: below(loaded, shop) for name, shop in (shops or {}).items()}
+    for one in shops.values() or [loaded]:
+        hold_to_keys(settings.host, one.path(one.settings.serving.keys), one.shop)
     listener = listen(settings.host, settings.port)
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     with listener, tempfile.TemporaryDirectory(prefix="recomart-metrics-") as folder:
         if settings.workers == 1:
-            run = _alone(Making(loaded, taking), listener)
+            run = _alone(Making(loaded, taking, shops), listener)
         else:
-            run = _together(Making(loaded, taking), listener, Path(folder))
+            run = _together(Making(loaded, taking, shops), listener, Path(folder))
         listening(url)
         run()
 
@@ -113,27 +129,32 @@ def _together(making: Making, listener: socket.socket, metrics: Path) -> Callabl
     from recomart.ranking.aliases import champion_of
     from recomart.serving.parting import Workers
 
-    loaded = making.loaded
-    champion_of(open_lake(loaded))  # without one, no worker would come up
+    if not making.shops:
+        champion_of(open_lake(making.loaded))  # without one, no worker would come up
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)  # before the workers import it
-    settings = loaded.settings.serving
+    settings = making.loaded.settings.serving
     if CAN_FORK:
-        making = replace(making, shared=_shared(loaded))
+        making = replace(making, shared=_shared(making))
     config = configured(making, settings, factory=True, workers=settings.workers)
     return Workers(config, sockets=[listener]).run
 
 
-def _shared(loaded: Loaded) -> Served:
-    """Load the model once for all workers: they have its memory, and its caches, in common."""
+def _shared(making: Making) -> dict[str, Served]:
+    """Load each model once for all workers: they have its memory, and its caches, in common."""
     from recomart.models.parallel import hold_blas_to_one_thread
     from recomart.serving.access import log_as_json
     from recomart.serving.loading import load_to_share
 
     hold_blas_to_one_thread()
     log_as_json()
-    served = load_to_share(loaded)
+    if making.shops:
+        from recomart.serving.shops import load_all
+
+        found = load_all(making.shops)
+    else:
+        found = {"": load_to_share(making.loaded)}
     settle()
-    return served
+    return found
 
 
 OPTIONS: dict[str, Any] = {

@@ -156,12 +156,14 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def hold_to_keys(host: str, path: Path) -> None:
-    """Refuse to listen beyond loopback without a key. Raises SettingsError."""
+def hold_to_keys(host: str, path: Path, shop: str = "") -> None:
+    """Refuse to listen beyond loopback without a key; `shop`: whose. Raises SettingsError."""
     if not is_loopback(host) and not KeyFile(path).read():
+        of, named = (f" of shop {shop!r}", f" --shop {shop}") if shop else ("", "")
         raise SettingsError(
-            f"serving.host {host!r} is open to other machines, and there is no API key.",
-            remedy="Run `recomart keys create --scope read --name shop`, or listen on 127.0.0.1.",
+            f"serving.host {host!r} is open to other machines, and there is no API key{of}.",
+            remedy=f"Run `recomart{named} keys create --scope read --name shop`, or listen on "
+            "127.0.0.1.",
         )
 
 

@@ -13,6 +13,7 @@ from recomart.errors import MissingExtraError, RecomartError
 from recomart.events import EventFile
 from recomart.events.exposures import beside
 from recomart.lake import Erasures
+from recomart.log import SHOP
 from recomart.serving.engine import Engine
 from recomart.serving.experiments import Variants
 from recomart.serving.explaining import explained, seen_versions
@@ -69,11 +70,12 @@ class Service:
         settings = loaded.settings.serving
         self.settings = settings
         self.folder = loaded.folder
+        self.shop = loaded.shop
         self.erasures = Erasures.of(loaded)
-        self.metrics = Metrics()
         self.loader = open_loader(loaded)
         self.online = self.loader.online
         served = self.loader.first(shared)
+        self.metrics = Metrics(loaded.shop)  # not before: it is told from here on
         served.champion.look_up_in(self.online)
         self.engine = Engine(served, Sessions(), settings)
         keys = loaded.path(settings.keys)
@@ -88,15 +90,19 @@ class Service:
         self.shadow = Shadow(self.loader, self.engine.sessions, settings, self.metrics)
         self.traces = _open_traces(settings.otlp)
         self.published = PublishedMetrics(self.loader.lake, self.metrics)
-        self.resources = Resources(self.metrics.registry, self.folder)
+        # what several shops use of the machine is the process's: `recomart.serving.shops`
+        self.resources = None if loaded.shop else Resources(self.metrics.registry, [self.folder])
         self.engine.served.champion.stage = self._stage
         self.started_us = time.time_ns() // 1_000
         self.metrics.serves(self.engine.state)
-        self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="engine")
-        self._aside = ThreadPoolExecutor(ASIDE, thread_name_prefix="aside")
+        self._pool = self._threads(settings.threads, "engine")
+        self._aside = self._threads(ASIDE, "aside")
         self._watchers: list[Watcher] = []
         self._settle = settle
         settle()
+
+    def _threads(self, n: int, name: str) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(n, name, initializer=SHOP.set, initargs=(self.shop,))
 
     def start(self) -> None:
         """Begin to take events and to look for new models."""
@@ -262,7 +268,8 @@ class Service:
         self.metrics.freshness.set(self.freshness_s())
         self.metrics.is_refused.set(bool(self.loader.refused))
         self.metrics.is_lake_away.set(self.loader.trouble is not None)
-        self.resources.measure()
+        if self.resources:
+            self.resources.measure()
 
     def _look_at_views(self) -> None:
         try:

@@ -10,7 +10,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
 
 from recomart.errors import RecomartError
-from recomart.log import StageLog
+from recomart.log import StageLog, for_this_shop
 from recomart.ranking.aliases import find_challenger, published
 from recomart.serving.engine import Engine
 from recomart.serving.sessions import Sessions
@@ -58,7 +58,7 @@ class Shadow:
         self._metrics = metrics
         self._waiting: queue.Queue[_Question] = queue.Queue(WAITING)
         self._stop = Flag()
-        self._thread = Thread(target=self._run, name="shadow", daemon=True)
+        self._thread = Thread(target=for_this_shop(self._run), name="shadow", daemon=True)
 
     def start(self) -> None:
         """Begin to answer, where the settings give it a share."""

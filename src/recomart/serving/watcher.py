@@ -6,7 +6,7 @@ from threading import Event as Flag
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from recomart.log import StageLog
+from recomart.log import StageLog, for_this_shop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ class Watcher:
         self._stop = Flag()
         self._every_s = every_s
         self._do = do
-        self._thread = Thread(target=self._run, name=name, daemon=True)
+        self._thread = Thread(target=for_this_shop(self._run), name=name, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:

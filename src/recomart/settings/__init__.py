@@ -7,7 +7,7 @@ Every error names the key, the file and line, and what would fit.
 """
 
 from recomart.settings.experiments import DeclaredExperiment, ExperimentSettings
-from recomart.settings.load import Loaded, load_settings
+from recomart.settings.load import Loaded, load_root, load_settings
 from recomart.settings.rules import RuleOverrides
 from recomart.settings.sections import (
     DashboardSettings,
@@ -27,6 +27,7 @@ from recomart.settings.sections import (
     TrackingSettings,
     VersioningSettings,
 )
+from recomart.settings.shops import below, hold_apart, load_shop, load_shops, shop_folder
 from recomart.settings.sources import (
     Column,
     Contract,
@@ -76,5 +77,11 @@ __all__ = [
     "StreamSettings",
     "TrackingSettings",
     "VersioningSettings",
+    "below",
+    "hold_apart",
+    "load_root",
     "load_settings",
+    "load_shop",
+    "load_shops",
+    "shop_folder",
 ]

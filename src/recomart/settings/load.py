@@ -22,17 +22,23 @@ FILE_NAME = "recomart.yaml"
 VIEWS_FILE_NAME = "feature_store.yaml"
 VIEWS_KEY = ("features", "views")
 """Where the views of the file beside recomart.yaml stand in the tree."""
+OF_A_ROOT = {"project", "shops", "serving"}
+"""What recomart.yaml of a root of several shops may hold."""
 Key = tuple[str, ...]
 UNION_TAGS = ("csv", "event_log", "rest", "[key]")
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """The settings, the folder that relative paths start from, and each value's origin."""
+    """The settings, the folder that relative paths start from, and each value's origin.
+
+    shop  the name that a root of several shops knows it by
+    """
 
     settings: Settings
     folder: Path
     origins: Mapping[Key, str] = field(default_factory=dict)
+    shop: str = ""
 
     def path(self, relative: str) -> Path:
         """Return a path of the settings, made absolute."""
@@ -51,11 +57,27 @@ def load_settings(
     environment: Mapping[str, str] | None = None,
     flags: Mapping[Key, Any] | None = None,
 ) -> Loaded:
-    """Read the settings; later sources win key by key. Raises SettingsError.
+    """Read the settings of a shop; later sources win key by key. Raises SettingsError.
 
     `file` defaults to recomart.yaml in the working directory, if there is one.
     Environment names are ``RECOMART_`` and the key in capitals, ``__`` between levels.
     """
+    loaded = load_root(file, environment=environment, flags=flags)
+    if known := loaded.settings.shops:
+        raise SettingsError(
+            f"{loaded.folder} is the root of several shops: {', '.join(sorted(known))}.",
+            remedy="Name one: `recomart --settings FOLDER --shop NAME …`, or its own folder.",
+        )
+    return loaded
+
+
+def load_root(
+    file: Path | None = None,
+    *,
+    environment: Mapping[str, str] | None = None,
+    flags: Mapping[Key, Any] | None = None,
+) -> Loaded:
+    """Read settings as `load_settings` does, also those of a root of several shops."""
     path = _file_to_read(file)
     tree: dict[str, Any] = {}
     origins: dict[Key, str] = {}
@@ -64,6 +86,7 @@ def load_settings(
     if path:
         tree, places = _read_yaml(path)
     _add_views(folder / VIEWS_FILE_NAME, tree, places)
+    _hold_to_root(tree, places)
     origins.update({key: place for key, place in places.items() if not _is_branch(tree, key)})
     for key, text in _from_environment(os.environ if environment is None else environment):
         _put(tree, key, _scalar(text))
@@ -116,6 +139,17 @@ def _add_views(path: Path, tree: dict[str, Any], places: dict[Key, str]) -> None
             )
         there[name] = view
     places.update({(*VIEWS_KEY, *key[1:]): place for key, place in lines.items() if key[1:]})
+
+
+def _hold_to_root(tree: dict[str, Any], places: dict[Key, str]) -> None:
+    """Raise SettingsError where the files of a root of several shops say what only a shop can."""
+    strange = sorted(set(tree) & set(Settings.model_fields) - OF_A_ROOT)
+    if tree.get("shops") and strange:
+        where = places.get((strange[0],), FILE_NAME)
+        raise SettingsError(
+            f"`shops` makes this the root of several shops, which has no {strange[0]} [{where}].",
+            remedy="Move it into the recomart.yaml of each shop.",
+        )
 
 
 def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[Key, str]]:

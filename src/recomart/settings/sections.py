@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, StringConstraints
 
 from recomart.settings.experiments import ExperimentSettings
 from recomart.settings.rules import DaysHeld, NearDuplicates
@@ -12,6 +12,9 @@ from recomart.settings.sources import Source
 from recomart.settings.stream import StreamSettings
 from recomart.settings.views import DeclaredView, Name, Section, Version
 from recomart.vocabulary import ADD_TO_CART, CANCEL, CLICK, PURCHASE, RATE, VIEW
+
+ShopName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,64}$")]
+"""A name that is safe in a path, a label and a line of a log."""
 
 
 class PathSettings(Section):
@@ -290,6 +293,9 @@ class ServingSettings(Section):
     max_requests_per_s: float = Field(
         0.0, ge=0, description="of one key (or address), in each worker; more get 429; 0: no limit"
     )
+    max_shop_requests_per_s: float = Field(
+        0.0, ge=0, description="of all callers together, in each worker; more get 429; 0: no limit"
+    )
     header_timeout_s: float = Field(
         10.0, gt=0, description="for the head of a request, from its first byte or the connection"
     )
@@ -373,12 +379,12 @@ class DashboardSettings(Section):
     port: int = Field(8501, ge=0, le=65_535, description="to listen on; 0: any that is free")
     api: str = Field(
         "http://127.0.0.1:8000",
-        pattern=r"^https?://[^\s/]+/?$",
+        pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$",
         description="the service that it asks for lists and metrics",
     )
     other_api: str = Field(
         "",
-        pattern=r"^(https?://[^\s/]+/?)?$",
+        pattern=r"^(https?://[^\s/?#]+(/[^\s?#]*)?)?$",
         description="a second service, whose lists stand beside those of the first; empty: none",
     )
     key_file: str = Field(
@@ -390,6 +396,11 @@ class Settings(Section):
     """The root."""
 
     project: str = Field("my-shop", description="name shown in reports")
+    shops: dict[ShopName, str] = Field(
+        default={},
+        description="makes this the root of several shops: name → folder of the shop, with a "
+        "recomart.yaml of its own. Beside it only `project` and `serving` are known",
+    )
     paths: PathSettings = PathSettings()
     engine: EngineSettings = EngineSettings()
     sources: dict[str, Source] = Field(default={}, description="where data comes from, by name")

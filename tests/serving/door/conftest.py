@@ -66,16 +66,24 @@ def opened(folder, more=None, taking=to_log, **serving):
     loaded = load_settings(folder, environment={}, flags=flags)
     service = Service(loaded, taking=taking)
     app = create_app(service, loaded.settings.serving)
+    with running(app, loaded.settings.serving) as port:
+        url = f"http://127.0.0.1:{port}"
+        with httpx.Client(base_url=url, timeout=20) as http:
+            yield Door(http, service, url)
+
+
+@contextmanager
+def running(app, settings):
+    """Serve an application in a thread until the block ends; give its port."""
     listener = listen("127.0.0.1", 0)
-    server = uvicorn.Server(configured(app, loaded.settings.serving))
+    server = uvicorn.Server(configured(app, settings))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
-        with httpx.Client(base_url=url, timeout=20) as http:
-            door = Door(http, service, url)
-            door.until(lambda: server.started)
-            yield door
+        while not server.started:
+            assert thread.is_alive(), "it ended before it listened"
+            time.sleep(0.02)
+        yield listener.getsockname()[1]
     finally:
         server.should_exit = True
         thread.join()

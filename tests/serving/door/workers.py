@@ -30,6 +30,7 @@ def served(folder, *options):
         url = f"http://127.0.0.1:{port}{path}"
         return httpx.request(method, url, headers=told, timeout=20, **what)
 
+    ask.port = port
     try:
         end = time.monotonic() + 60
         while not _is_ready(ask):

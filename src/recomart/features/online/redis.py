@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from recomart.errors import MissingExtraError, SettingsError, StoreUnavailableError
 from recomart.features.online.base import PART, State, overtaken, table_of
-from recomart.settings.places import shown
+from recomart.settings.places import prefix_of, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
     from recomart.features.online.base import Row
 
-PREFIX = "recomart"
 READ = """
 local held = redis.call('HGET', KEYS[1], 'held')
 if not held then return false end
@@ -52,7 +50,7 @@ class RedisStore:
         self._name = f"Redis at {shown(url)}"
         with self._trouble():
             try:
-                place, self._prefix = _prefix_of(url)
+                place, self._prefix = prefix_of(url)
                 self._redis: Any = redis.Redis.from_url(
                     place, socket_connect_timeout=CONNECT_S, socket_timeout=answer_s
                 )
@@ -172,11 +170,3 @@ class RedisStore:
             yield
         except (self._error, OSError) as error:
             raise StoreUnavailableError(self._name, str(error)) from error
-
-
-def _prefix_of(url: str) -> tuple[str, str]:
-    """Part ``…?prefix=gifts`` from a URL. Raises ValueError where it is none."""
-    parts = urlsplit(url)
-    options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    prefix = options.pop("prefix", "") or PREFIX
-    return parts._replace(query=urlencode(options)).geturl(), prefix
