@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+import ibis
 import pyarrow as pa
 
 if TYPE_CHECKING:
@@ -37,7 +38,10 @@ class Engine(Protocol):
     """Events beyond which work is better cut into parts; None: it sees to that itself."""
 
     def read(self, name: str, paths: Sequence[Path], columns: Mapping[str, str]) -> Table:
-        """Open columns (name → type) of Parquet files as one table; no files, no rows."""
+        """Open columns (name → type) of Parquet files as one table; no files, no rows.
+
+        A column is null in the rows of files that have it not.
+        """
 
     def load(self, name: str, rows: pa.Table) -> Table:
         """Bring rows of this process in."""
@@ -56,6 +60,16 @@ class Engine(Protocol):
 
     def __exit__(self, *_: object) -> None:
         """Forget everything; what was shared with others stays open."""
+
+
+def with_columns(table: Table, columns: Mapping[str, str]) -> Table:
+    """Select columns; one that the table has not is null."""
+    return table.select(
+        **{
+            name: table[name] if name in table.columns else ibis.null(kind)
+            for name, kind in columns.items()
+        }
+    )
 
 
 def empty(columns: Mapping[str, str]) -> pa.Table:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from recomart.engines.base import empty
+from recomart.engines.base import empty, with_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,7 +53,7 @@ class DuckDBEngine:
         if not paths:
             return self.load(name, empty(columns))
         table = self.con.read_parquet([str(path) for path in paths], union_by_name=True)
-        return table.select(*columns)
+        return with_columns(table, columns)
 
     def load(self, name: str, rows: pa.Table) -> Table:
         """See `Engine`."""

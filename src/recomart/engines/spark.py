@@ -12,7 +12,7 @@ import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recomart.engines.base import empty
+from recomart.engines.base import empty, with_columns
 from recomart.errors import MissingExtraError, StoreUnavailableError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class SparkEngine:
         if not paths:
             return self.load(name, empty(columns))
         files = self.session.read.option("mergeSchema", "true").parquet(*map(str, paths))
-        return self._view(name, files.select(*columns))
+        return with_columns(self._view(name, files), columns)
 
     def load(self, name: str, rows: pa.Table) -> Table:
         """See `Engine`; the rows travel as one Parquet file."""

@@ -12,7 +12,7 @@ from recomart.vocabulary import DAY_US, EVENT_COLUMNS, HOUR_US, MINUTE_US, PREPA
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ibis.expr.types import FloatingValue, IntegerValue, Table
+    from ibis.expr.types import FloatingValue, IntegerValue, Table, Value
 
     from recomart.settings import PreparationSettings
 
@@ -141,17 +141,17 @@ def _float(value: float) -> FloatingValue:
     return ibis.literal(repr(value)).cast("float64")
 
 
-def union(tables: list[Table], columns: Mapping[str, str]) -> Table:
-    """Put tables below each other, with these columns and types.
+def newest(value: Value, *order: Value) -> Value:
+    """Return the value of the row that is last in the order, of those that have one.
 
-    A column that a table has not is null: rows may have been written before it was there.
+    As the greatest of (order…, value), which every engine can find without sorting.
     """
-    aligned = [
-        table.mutate(
-            **{name: ibis.null(kind) for name, kind in columns.items() if name not in table.columns}
-        )
-        .cast(dict(columns))
-        .select(*columns)
-        for table in tables
-    ]
+    places = {f"place_{n}": key for n, key in enumerate(order)}
+    found = ibis.struct({**places, "value": value}).max(where=value.notnull())
+    return found["value"]
+
+
+def union(tables: list[Table], columns: Mapping[str, str]) -> Table:
+    """Put tables below each other, with these columns and types."""
+    aligned = [table.cast(dict(columns)).select(*columns) for table in tables]
     return aligned[0] if len(aligned) == 1 else ibis.union(*aligned)
