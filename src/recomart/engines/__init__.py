@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from recomart.engines.asof import intervals, join_as_of
-from recomart.engines.base import Engine
+from recomart.engines.base import Engine, double, rows_of
 from recomart.engines.duckdb import DuckDBEngine, connect
 
 if TYPE_CHECKING:
@@ -26,10 +26,12 @@ __all__ = [
     "DuckDBEngine",
     "Engine",
     "connect",
+    "double",
     "intervals",
     "join_as_of",
     "open_engine",
     "open_engine_for_tables",
+    "rows_of",
 ]
 
 

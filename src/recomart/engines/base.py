@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import ibis
 import pyarrow as pa
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from ibis.expr.types import Table
+    from ibis.expr.types import FloatingValue, Table
     from typing_extensions import Self
 
 ARROW_TYPES = {
@@ -62,14 +62,15 @@ class Engine(Protocol):
         """Forget everything; what was shared with others stays open."""
 
 
-def with_columns(table: Table, columns: Mapping[str, str]) -> Table:
-    """Select columns; one that the table has not is null."""
-    return table.select(
-        **{
-            name: table[name] if name in table.columns else ibis.null(kind)
-            for name, kind in columns.items()
-        }
-    )
+def rows_of(engine: Engine, table: Table) -> list[dict[str, Any]]:
+    """Run an expression and return its rows."""
+    found: list[dict[str, Any]] = engine.stream(table).read_all().to_pylist()
+    return found
+
+
+def double(value: float) -> FloatingValue:
+    """Return a literal that is a double in every engine; DuckDB and Spark read 1.0 as a decimal."""
+    return ibis.literal(repr(value)).cast("float64")
 
 
 def empty(columns: Mapping[str, str]) -> pa.Table:

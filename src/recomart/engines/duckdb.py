@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from recomart.engines.base import empty, with_columns
+from recomart.engines.base import empty
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,7 +53,8 @@ class DuckDBEngine:
         if not paths:
             return self.load(name, empty(columns))
         table = self.con.read_parquet([str(path) for path in paths], union_by_name=True)
-        return with_columns(table, columns)
+        absent = {n: ibis.null(kind) for n, kind in columns.items() if n not in table.columns}
+        return table.mutate(**absent).select(*columns)
 
     def load(self, name: str, rows: pa.Table) -> Table:
         """See `Engine`."""

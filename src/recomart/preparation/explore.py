@@ -7,15 +7,18 @@ from collections import defaultdict
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+from recomart.engines import open_engine_for_tables
 from recomart.pages import Page, bars, columns, funnel, heatmap, histogram, ranked_curve
 from recomart.preparation import eda
+from recomart.preparation.catalogue import CATALOGUE
+from recomart.vocabulary import PREPARED_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ibis.backends.duckdb import Backend
     from ibis.expr.types import Table
 
+    from recomart.engines import Engine
     from recomart.lake import Workbench
 
 MOST_COLUMNS = 60
@@ -26,7 +29,12 @@ def explore(bench: Workbench) -> None:
     """Write `exploration`: eda.json, one SVG a picture, and eda.html with all of them."""
     names = ("events", "catalogue", "categories")
     parents = [bench.lake.latest(name) for name in names]
-    figures = figures_of(bench.con, bench.read("events"), bench.read("catalogue"))
+    with open_engine_for_tables(bench.settings.engine, bench.con, bench.spill) as engine:
+        events, catalogue = (
+            engine.read(manifest.name, bench.lake.paths(manifest.files), columns)
+            for manifest, columns in zip(parents, (PREPARED_COLUMNS, CATALOGUE), strict=False)
+        )
+        figures = figures_of(engine, events, catalogue)
     drawn = pictures(figures)
     draft = bench.draft("exploration")
     draft.add_bytes("eda.json", json.dumps(figures, indent=1, sort_keys=True).encode())
@@ -36,21 +44,21 @@ def explore(bench: Workbench) -> None:
     bench.commit(draft, parents)
 
 
-def figures_of(con: Backend, events: Table, catalogue: Table) -> dict[str, Any]:
+def figures_of(engine: Engine, events: Table, catalogue: Table) -> dict[str, Any]:
     """Compute every figure, by name."""
-    by_item = eda.events_by_item(con, events)
+    by_item = eda.events_by_item(engine, events)
     return {
-        "overview": eda.overview(con, events),
-        "event_mix": eda.event_mix(con, events),
-        "activity": eda.activity(con, events),
-        "hours": eda.hours(con, events),
-        "top_items": eda.top_items(con, events, catalogue),
+        "overview": eda.overview(engine, events),
+        "event_mix": eda.event_mix(engine, events),
+        "activity": eda.activity(engine, events),
+        "hours": eda.hours(engine, events),
+        "top_items": eda.top_items(engine, events, catalogue),
         "events_by_item": by_item,
-        "history_lengths": eda.lengths(con, events, "user_id"),
-        "session_lengths": eda.lengths(con, events, "session_id"),
-        "funnel": eda.funnel(con, events),
-        "prices": eda.prices(con, catalogue),
-        "categories": eda.categories(con, events),
+        "history_lengths": eda.lengths(engine, events, "user_id"),
+        "session_lengths": eda.lengths(engine, events, "session_id"),
+        "funnel": eda.funnel(engine, events),
+        "prices": eda.prices(engine, catalogue),
+        "categories": eda.categories(engine, events),
     }
 
 

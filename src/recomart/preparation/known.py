@@ -25,8 +25,8 @@ def marks_of(engine: Engine, history: Table, events: Table) -> dict[int, str]:
     so that news of an item changes the marks of those days and of no others.
     """
     seen = events.group_by("item_id").aggregate(seen_us=events.occurred_us.min())
-    first = history.valid_from_us == history.valid_from_us.min().over(group_by="item_id")
-    told = history.filter(first)
+    first = history.valid_from_us.min().over(group_by="item_id")
+    told = history.mutate(first_us=first).filter(lambda t: t.valid_from_us == t.first_us)
     late = told.join(seen, "item_id").filter(lambda t: t.seen_us < t.valid_from_us)
     days = {"since": day_of(late.seen_us), "until": day_of(late.valid_from_us)}
     rows = engine.stream(late.select("item_id", "category_id", "price", **days)).read_all()

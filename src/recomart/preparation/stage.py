@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import ibis
-import pyarrow as pa
 
 from recomart.engines import open_engine_for_tables
 from recomart.errors import SettingsError
@@ -233,10 +232,8 @@ class PreparedDays:
     def _commit(self) -> Manifest:
         done = self.draft.files
         if not done:
-            empty = pa.schema(
-                [(n, t) for n, t in ibis.schema(PREPARED_COLUMNS).to_pyarrow().items()]
-            )
-            self.draft.add_table(empty.empty_table().to_reader())
+            empty = ibis.schema(PREPARED_COLUMNS).to_pyarrow().empty_table()
+            self.draft.add_table(empty.to_reader())
         counts = {
             "in": sum(day.rows for day in self.days),
             "events": sum(entry.rows for entry in done.values()),
