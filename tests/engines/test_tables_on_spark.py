@@ -132,7 +132,7 @@ def odd_line(rng, names):
 
 def odd_files(folder, rng):
     """Rows that repeat within a file, between files of a batch, and between batches."""
-    (folder / "shop").mkdir()
+    (folder / "shop").mkdir(parents=True)
     for number in range(6):
         names = HEADERS[number // 2 % 2]
         rows = [odd_line(rng, names) for _ in range(40)]
