@@ -1,7 +1,13 @@
 """What stages make of tables on Spark: the same bytes as on DuckDB."""
 
 import gzip
+import os
 import random
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -108,6 +114,7 @@ FILES = Settings.model_validate(
         "quality": {"max_quarantined": 1.0},
     }
 )
+VALIDATED = [f"{kind}_{name}" for name in FILES.sources for kind in ("valid", "quarantined")]
 HEADERS = (
     ("event_id", "user_id", "item_id", "event_type", "occurred_at", "price"),
     ("user_id", "event_id", "item_id", "price", "event_type", "occurred_at"),
@@ -143,7 +150,9 @@ def odd_files(folder, rng):
         else:
             path.write_bytes(text)
     (folder / "shop" / "none.csv").write_bytes(b"")
-    (folder / "tree.csv").write_text("category_id,parent_id\ncups,kitchen\nkitchen,\ncups,kitchen\n")
+    (folder / "tree.csv").write_text(
+        "category_id,parent_id\ncups,kitchen\nkitchen,\ncups,kitchen\n"
+    )
 
 
 @pytest.fixture
@@ -181,12 +190,57 @@ def test_from_odd_files_to_pictures_every_stage_leaves_the_same_bytes(
             stage(bench)
         found.append(bench)
     here, there = found
-    made = [f"{kind}_{name}" for name in FILES.sources for kind in ("valid", "quarantined")]
 
-    assert manifests(there, made) == manifests(here, made)
+    assert manifests(there, VALIDATED) == manifests(here, VALIDATED)
     assert manifests(there, ["quality"]) == manifests(here, ["quality"])
     assert manifests(there) == manifests(here)
     assert manifests(there, ["exploration"]) == manifests(here, ["exploration"])
+
+
+def descendants(process):
+    """Process ids of the children of a process, of theirs, and so on."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it ended meanwhile
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    found = [process]
+    for one in found:
+        found += [child for child, parent in parents.items() if parent == one]
+    return found[1:]
+
+
+def kill_an_executor(spark, killed):
+    """Wait until a task runs, and kill -9 one of the executors."""
+    tracker = spark.sparkContext.statusTracker()
+    while not killed:
+        infos = [tracker.getStageInfo(stage) for stage in tracker.getActiveStageIds()]
+        if any(info and info.numActiveTasks for info in infos):
+            for process in descendants(os.getpid()):
+                with suppress(OSError):
+                    command = Path(f"/proc/{process}/cmdline").read_bytes()
+                    if b"CoarseGrainedExecutorBackend" in command and not killed:
+                        os.kill(process, signal.SIGKILL)
+                        killed.append(process)
+        time.sleep(0.01)
+
+
+def test_an_executor_that_is_killed_is_done_without(make_bench, tmp_path, spark_engine):
+    found, killed = [], []
+    for place, engine in (("duckdb", FILES.engine), ("spark", CLUSTER)):
+        using = FILES.model_copy(update={"engine": engine})
+        bench = make_bench(settings=using, folder=tmp_path / place)
+        odd_files(tmp_path / place, random.Random(6))
+        ingest(bench)
+        if place == "spark":
+            Thread(
+                target=kill_an_executor, args=(spark_engine.session, killed), daemon=True
+            ).start()
+        validate(bench)
+        found.append(manifests(bench, VALIDATED))
+
+    assert killed
+    assert found[0] == found[1]
+    assert not list((tmp_path / "spark").rglob("parted-*"))
 
 
 def test_an_odd_shop_is_prepared_to_the_same_bytes_and_so_is_a_day_that_comes_later(benches):

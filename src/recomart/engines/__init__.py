@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from recomart.engines.asof import intervals, join_as_of
-from recomart.engines.base import Engine, double, rows_of
+from recomart.engines.base import Engine, double, is_finite, rows_of
 from recomart.engines.duckdb import DuckDBEngine, connect
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ __all__ = [
     "connect",
     "double",
     "intervals",
+    "is_finite",
     "join_as_of",
     "open_engine",
     "open_engine_for_tables",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
 import ibis
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from ibis.expr.types import FloatingValue, Table
+    from ibis.expr.types import BooleanValue, FloatingValue, Table
     from typing_extensions import Self
 
 ARROW_TYPES = {
@@ -71,6 +72,11 @@ def rows_of(engine: Engine, table: Table) -> list[dict[str, Any]]:
 def double(value: float) -> FloatingValue:
     """Return a literal that is a double in every engine; DuckDB and Spark read 1.0 as a decimal."""
     return ibis.literal(repr(value)).cast("float64")
+
+
+def is_finite(number: FloatingValue) -> BooleanValue:
+    """Tell which numbers are finite, by their size: Ibis does not find infinity on Spark."""
+    return number.abs() <= double(sys.float_info.max)  # NaN is the greatest of all numbers
 
 
 def empty(columns: Mapping[str, str]) -> pa.Table:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from recomart.engines import intervals
+from recomart.engines import intervals, is_finite
 from recomart.preparation.events import day_of, newest, union
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def number_of(text: StringValue) -> FloatingValue:
     Engines differ in what else they take for one: 12d, 1_000, inf.
     """
     number = text.try_cast("float64")
-    is_one = text.re_search(NUMBER) & ~number.isinf()
+    is_one = text.re_search(NUMBER) & is_finite(number)
     return ibis.ifelse(is_one, number, ibis.null("float64"))
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import ibis
 from pydantic import BaseModel, Field
 
-from recomart.engines import double, rows_of
+from recomart.engines import double, is_finite, rows_of
 
 if TYPE_CHECKING:
     from ibis.expr.types import Table, Value
@@ -113,7 +113,7 @@ def _facts(engine: Engine, table: Table, *, is_whole: bool) -> dict[str, dict[st
     for name in table.columns:
         column = table[name]
         wanted[name, "rows"] = table.count()
-        wanted[name, "nulls"] = column.isnull().sum()
+        wanted[name, "nulls"] = table.count() - column.count()
         wanted[name, "distinct"] = column.nunique() if is_whole else column.approx_nunique()
         if column.type().is_numeric():
             finite = _finite(column)
@@ -124,7 +124,7 @@ def _facts(engine: Engine, table: Table, *, is_whole: bool) -> dict[str, dict[st
     [row] = rows_of(engine, told)
     facts: dict[str, dict[str, Any]] = {name: {} for name in table.columns}
     for (name, fact), value in zip(wanted, row.values(), strict=True):
-        facts[name][fact] = value or 0 if fact == "nulls" else value
+        facts[name][fact] = value
     return facts
 
 
@@ -145,7 +145,7 @@ def _column(engine: Engine, examined: Table, name: str, facts: dict[str, Any]) -
 def _finite(column: Value) -> Value:
     """Return the column as float64, null where it is no finite number."""
     number = column.cast("float64")
-    return (number.isnan() | number.isinf()).ifelse(ibis.null("float64"), number)
+    return ibis.ifelse(is_finite(number), number, ibis.null("float64"))
 
 
 def _top(engine: Engine, examined: Table, name: str) -> tuple[TopValue, ...]:
