@@ -92,8 +92,9 @@ def odd_property(rng):
     return row | dict.fromkeys(("occurred_us", "arrived_us"), moments(rng))
 
 
-def odd_shop(bench, rng, n=300):
+def odd_shop(bench, n=300):
     """Two sources that tell some events twice, and every kind of what is told of items."""
+    rng = random.Random(3)
     events = [odd_event(rng, number) for number in range(n)]
     again = [row | {"source": "api", "device": "phone"} for row in rng.sample(events, n // 10)]
     write_valid(bench, "events", "events", {"a": events[: n // 2], "b": events[n // 2 :]})
@@ -137,8 +138,9 @@ def odd_line(rng, names):
     return rng.choice([line] * 30 + [line + ",more", line + '"', f'"{line}', ""])
 
 
-def odd_files(folder, rng):
+def odd_files(bench):
     """Rows that repeat within a file, between files of a batch, and between batches."""
+    rng, folder = random.Random(5), bench.loaded.folder
     (folder / "shop").mkdir(parents=True)
     for number in range(6):
         names = HEADERS[number // 2 % 2]
@@ -153,48 +155,44 @@ def odd_files(folder, rng):
     (folder / "tree.csv").write_text(
         "category_id,parent_id\ncups,kitchen\nkitchen,\ncups,kitchen\n"
     )
+    ingest(bench)
 
 
 @pytest.fixture
-def benches(make_bench, tmp_path, spark_engine):
-    """The same shop twice: on DuckDB, and on the Spark that is there already."""
+def both(make_bench, tmp_path, spark_engine):
+    """The same shop twice: for DuckDB, and for the Spark that is there already."""
 
-    def make(fill, **more):
+    def make(fill, settings):
         found = []
-        for place, engine in (("duckdb", SHOP.engine), ("spark", CLUSTER)):
-            using = SHOP.model_copy(update={"engine": engine, **more})
+        for place, engine in (("duckdb", settings.engine), ("spark", CLUSTER)):
+            using = settings.model_copy(update={"engine": engine})
             bench = make_bench(settings=using, folder=tmp_path / place)
-            fill(bench, random.Random(3))
+            fill(bench)
             found.append(bench)
-        found[1].con.disconnect()  # what asks DuckDB fails
         return found
 
     return make
 
 
-def manifests(bench, names=MADE):
+def manifests(bench, names):
     """What does not tell when it was made."""
     found = [bench.lake.latest(name) for name in names]
     return [manifest.model_dump(exclude={"created_at"}) for manifest in found]
 
 
-def test_from_odd_files_to_pictures_every_stage_leaves_the_same_bytes(
-    make_bench, tmp_path, spark_engine
-):
-    found = []
-    for place, engine in (("duckdb", FILES.engine), ("spark", CLUSTER)):
-        using = FILES.model_copy(update={"engine": engine})
-        bench = make_bench(settings=using, folder=tmp_path / place)
-        odd_files(tmp_path / place, random.Random(5))
-        for stage in (ingest, validate, quality_report, prepare, explore):
+def test_from_odd_files_to_pictures_every_stage_leaves_the_same_bytes(both):
+    here, there = both(odd_files, FILES)
+    for bench in (here, there):
+        validate(bench)
+    there.con.disconnect()  # what asks DuckDB from here on fails
+    for bench in (here, there):
+        for stage in (quality_report, prepare, explore):
             stage(bench)
-        found.append(bench)
-    here, there = found
 
-    assert manifests(there, VALIDATED) == manifests(here, VALIDATED)
-    assert manifests(there, ["quality"]) == manifests(here, ["quality"])
-    assert manifests(there) == manifests(here)
-    assert manifests(there, ["exploration"]) == manifests(here, ["exploration"])
+    for names in (VALIDATED, ["quality"], MADE, ["exploration"]):
+        assert manifests(there, names) == manifests(here, names)
+    counts = here.lake.latest("valid_shop").counts
+    assert min(counts["valid"], counts["quarantined"], counts["duplicates"]) > 20
 
 
 def descendants(process):
@@ -203,10 +201,11 @@ def descendants(process):
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # it ended meanwhile
             parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-    found = [process]
-    for one in found:
-        found += [child for child, parent in parents.items() if parent == one]
-    return found[1:]
+    found, some = [], [process]
+    while some:
+        some = [child for child, parent in parents.items() if parent in some]
+        found += some
+    return found
 
 
 def kill_an_executor(spark, killed):
@@ -224,35 +223,27 @@ def kill_an_executor(spark, killed):
         time.sleep(0.01)
 
 
-def test_an_executor_that_is_killed_is_done_without(make_bench, tmp_path, spark_engine):
-    found, killed = [], []
-    for place, engine in (("duckdb", FILES.engine), ("spark", CLUSTER)):
-        using = FILES.model_copy(update={"engine": engine})
-        bench = make_bench(settings=using, folder=tmp_path / place)
-        odd_files(tmp_path / place, random.Random(6))
-        ingest(bench)
-        if place == "spark":
-            Thread(
-                target=kill_an_executor, args=(spark_engine.session, killed), daemon=True
-            ).start()
-        validate(bench)
-        found.append(manifests(bench, VALIDATED))
+def test_an_executor_that_is_killed_is_done_without(both, spark_engine):
+    here, there = both(odd_files, FILES)
+    validate(here)
+    killed = []
+    Thread(target=kill_an_executor, args=(spark_engine.session, killed), daemon=True).start()
+    validate(there)
 
     assert killed
-    assert found[0] == found[1]
-    assert not list((tmp_path / "spark").rglob("parted-*"))
+    assert manifests(there, VALIDATED) == manifests(here, VALIDATED)
+    assert not list(there.loaded.folder.rglob("parted-*"))
 
 
-def test_an_odd_shop_is_prepared_to_the_same_bytes_and_so_is_a_day_that_comes_later(benches):
-    more = {
-        "preparation": PreparationSettings(session_gap_minutes=2000, first_known_holds_before=False)
-    }
-    here, there = benches(odd_shop, **more)
+def test_an_odd_shop_is_prepared_to_the_same_bytes_and_so_is_a_day_that_comes_later(both):
+    prolonged = PreparationSettings(session_gap_minutes=2000)
+    here, there = both(odd_shop, SHOP.model_copy(update={"preparation": prolonged}))
+    there.con.disconnect()
     for bench in (here, there):
         prepare(bench)
         rows = [odd_event(random.Random(9), 1000 + n) for n in range(20)]
         write_valid(bench, "api", "events", {"late": rows})
         prepare(bench)
 
-    assert manifests(there) == manifests(here)
+    assert manifests(there, MADE) == manifests(here, MADE)
     assert here.lake.latest("events").number == 2
