@@ -27,21 +27,21 @@ EPOCH = date(1970, 1, 1)
 
 def explore(bench: Workbench) -> None:
     """Write `exploration`: eda.json, one SVG a picture, and eda.html with all of them."""
-    names = ("events", "catalogue", "categories")
-    parents = [bench.lake.latest(name) for name in names]
+    lake = bench.lake
+    events, catalogue, categories = map(lake.latest, ("events", "catalogue", "categories"))
     with open_engine_for_tables(bench.settings.engine, bench.con, bench.spill) as engine:
-        events, catalogue = (
-            engine.read(manifest.name, bench.lake.paths(manifest.files), columns)
-            for manifest, columns in zip(parents, (PREPARED_COLUMNS, CATALOGUE), strict=False)
+        figures = figures_of(
+            engine,
+            engine.read("events", lake.paths(events.files), PREPARED_COLUMNS),
+            engine.read("catalogue", lake.paths(catalogue.files), CATALOGUE),
         )
-        figures = figures_of(engine, events, catalogue)
     drawn = pictures(figures)
     draft = bench.draft("exploration")
     draft.add_bytes("eda.json", json.dumps(figures, indent=1, sort_keys=True).encode())
     for name, (svg, _) in drawn.items():
         draft.add_bytes(f"{name}.svg", svg.encode())
     draft.add_bytes("eda.html", page_of(bench.settings.project, figures, drawn).encode())
-    bench.commit(draft, parents)
+    bench.commit(draft, [events, catalogue, categories])
 
 
 def figures_of(engine: Engine, events: Table, catalogue: Table) -> dict[str, Any]:

@@ -40,6 +40,7 @@ HISTORY = {
 `known_from_us` is when the last of what an interval tells had happened and arrived.
 """
 NUMBER = r"^ *[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)? *$"
+"""What is read as a number; engines differ in what else they take for one: 12d, 1_000, inf."""
 ALWAYS_US = 0
 """Start of an interval that is taken to have held ever before: 1970."""
 
@@ -80,10 +81,7 @@ def changes_of_properties(properties: Table, attribute_of: Mapping[str, str]) ->
 
 
 def number_of(text: StringValue) -> FloatingValue:
-    """Read decimal digits as a number; null where it is none, or too large.
-
-    Engines differ in what else they take for one: 12d, 1_000, inf.
-    """
+    """Read text that is a `NUMBER`; null where it is none, or too large."""
     number = text.try_cast("float64")
     is_one = text.re_search(NUMBER) & is_finite(number)
     return ibis.ifelse(is_one, number, ibis.null("float64"))

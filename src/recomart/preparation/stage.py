@@ -46,11 +46,8 @@ def prepare(bench: Workbench) -> None:
         inputs = Inputs.of(bench, engine)
         told = inputs.attributes()
         marks = inputs.marks(told)
-        attributes = (
-            None
-            if told is None
-            else engine.keep("attributes", inputs.since_ever(told, was_known=True))
-        )
+        known = None if told is None else inputs.since_ever(told, was_known=True)
+        attributes = None if known is None else engine.keep("attributes", known)
         PreparedDays(bench, inputs, attributes, marks).write()
         write_history(bench, inputs, attributes)
         write_catalogue(bench, inputs)

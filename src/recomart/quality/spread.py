@@ -88,7 +88,8 @@ class Parted(NamedTuple):
 
     valid    a Parquet file: the valid rows of all its files, `_file` first
     broken   a Parquet file of columns `BROKEN`: the rows that are put aside
-    days     rows that break no rule by file and day, as `Checked.days` before others are known
+    days     as `Checked.days` before other files are known
+    tallies  as `Checked.tallies`
     """
 
     valid: str
