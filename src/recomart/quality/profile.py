@@ -137,7 +137,8 @@ def _column(engine: Engine, examined: Table, name: str, facts: dict[str, Any]) -
     low, high = quantiles.get("p01"), quantiles.get("p99")
     if kind == "time" or low == high:  # time is never so skewed that its ends must be cut off
         low, high = facts["min"], facts["max"]
-    facts |= {key: _short(facts[key]) for key in ("min", "max", "mean")}
+    for key in ("min", "max", "mean"):
+        facts[key] = None if facts[key] is None else _short(facts[key])
     histogram = None if low is None or high is None else _histogram(engine, values, low, high)
     return ColumnProfile(name=name, kind=kind, quantiles=quantiles, histogram=histogram, **facts)
 
@@ -173,6 +174,6 @@ def _histogram(engine: Engine, values: Table, low: float, high: float) -> Histog
     return Histogram(low=low, high=high, counts=counts)
 
 
-def _short(value: float | None) -> float | None:
+def _short(value: float) -> float:
     """Cut to ten digits: parallel sums, and engines, differ in the last ones."""
-    return None if value is None else float(f"{value:.10g}")
+    return float(f"{value:.10g}")
