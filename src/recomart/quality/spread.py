@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from recomart.engines import connect
 from recomart.quality.checked import Broken, Checked
+from recomart.settings import EngineSettings
 from recomart.vocabulary import DAY_US
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from recomart.lake import Workbench
     from recomart.quality.checked import Tally
     from recomart.quality.reading import RawFile
-    from recomart.settings import EngineSettings, Source
+    from recomart.settings import Source
 
     Checks: TypeAlias = Callable[[Iterable[list[RawFile]], Source], Iterator["Batch"]]
     Batch: TypeAlias = Checked | "CheckedElsewhere"
@@ -66,8 +67,8 @@ def _here(con: Backend, batches: Iterable[list[RawFile]], source: Source) -> Ite
 def _on_executors(
     engine: SparkEngine, bench: Workbench, batches: Iterable[list[RawFile]], source: Source
 ) -> Iterator[Batch]:
-    one_core = bench.settings.engine.model_copy(update={"threads": 1})
-    works = [Work(files, source, one_core, str(engine.exchange)) for files in batches]
+    memory = bench.settings.engine.memory_limit
+    works = [Work(files, source, memory, str(engine.exchange)) for files in batches]
     for parted in engine.spread(part, works):
         yield CheckedElsewhere(bench.con, parted)
         parted.remove()
@@ -79,7 +80,7 @@ class Work:
 
     files: Sequence[RawFile]
     source: Source
-    engine: EngineSettings
+    memory_limit: str
     folder: str
 
 
@@ -106,7 +107,7 @@ class Parted(NamedTuple):
 def part(work: Work) -> Parted:
     """Check a batch on an executor; its files have names that no other attempt gives."""
     folder = Path(tempfile.mkdtemp(prefix="parted-", dir=work.folder))
-    con = connect(work.engine)
+    con = connect(EngineSettings(memory_limit=work.memory_limit, threads=1))
     try:
         checked = Checked(con, work.files, work.source)
         days = checked.days()
