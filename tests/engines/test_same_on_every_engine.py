@@ -8,6 +8,7 @@ import random
 from dataclasses import replace
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from recomart.engines.asof import latest_known
@@ -80,6 +81,30 @@ def test_the_random_shop_has_what_makes_engines_differ(duckdb_engine):
     assert any(t % HOUR_US for t in times)
     assert events["price"].null_count > 0
     assert any(ord(c) > 0xFFFF for user in events["user_id"].to_pylist() for c in user)
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "postgres", "spark"], indirect=True)
+def test_a_column_that_a_file_has_not_is_null(engine, tmp_path):
+    files = {"new": {"a": ["y"], "b": [1.5]}, "old": {"a": ["x"]}}
+    for name, rows in files.items():
+        pq.write_table(pa.table(rows), tmp_path / name)
+    told = engine.read(
+        "told",
+        [tmp_path / name for name in ("old", "new")],
+        {"a": "string", "b": "float64", "c": "int32"},
+    )
+    rows = engine.stream(told.order_by("a")).read_all()
+
+    assert rows.to_pylist() == [{"a": "x", "b": None, "c": None}, {"a": "y", "b": 1.5, "c": None}]
+    assert rows.schema.types == [pa.string(), pa.float64(), pa.int32()]
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "postgres", "spark"], indirect=True)
+def test_a_sum_is_of_the_type_that_was_promised(engine):
+    told = engine.load("told", pa.table({"v": [1, 2, 3]}))
+    sums = engine.stream(told.aggregate(n=(told.v > 1).sum(), total=told.v.sum())).read_all()
+
+    assert sums.to_pylist() == [{"n": 2, "total": 6}]
 
 
 def values_and_rows(rng, n=400):

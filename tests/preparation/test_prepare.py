@@ -1,5 +1,7 @@
 """Preparation: enriched as of then, in sessions, by day; the same however it was reached."""
 
+from statistics import median
+
 import pytest
 
 from recomart.errors import SettingsError
@@ -204,6 +206,46 @@ def test_properties_become_intervals_without_repeats(shop):
     assert told == [(3.0, None, None), (4.5, "7", None), (4.5, "7", False)]
     ends = [row["valid_to_us"] for row in history]
     assert ends[:-1] == [row["valid_from_us"] for row in history[1:]]
+
+
+@pytest.mark.parametrize(
+    ("text", "price"),
+    [("n3.000", 3.0), (" 7.5 ", 7.5), (".5", 0.5), ("2e3", 2000.0), ("-1", -1.0), ("", None)]
+    + [(text, None) for text in ("inf", "-inf", "nan", "1e400", "12d", "1_000", "0x1F", "3,5")],
+)
+def test_a_price_among_the_properties_is_decimal_digits_or_none(shop, text, price):
+    bench = shop([event(1, "ann", "mug", "view", at(9))], SHOP)
+    told = {"item_id": "mug", "property": "790", "value": text, "source": "props"}
+    at_once = dict.fromkeys(("occurred_us", "arrived_us"), at(1))
+    write_valid(bench, "props", "item_properties", {"p": [told | at_once]})
+    prepare(bench)
+
+    assert bench.read("item_history").to_pyarrow()["price"].to_pylist() == [price]
+
+
+@pytest.mark.parametrize("prices", [[3.0], [1.0, 5.0], [2.0, 0.1, 9.0], [0.1, 0.2, 0.3, 1e12], []])
+def test_a_price_that_lacks_is_the_median_of_its_category(shop, prices):
+    bench = shop([event(1, "ann", "lacks", "view", at(1))], SHOP)
+    rows = [product(f"i{n}", at(0), price=price) for n, price in enumerate(prices)]
+    rows += [product("lacks", at(0)), product("bare", at(0), category_id="empty")]
+    far = product("far", at(0), price=77.0, category_id="other")
+    told = [{**row, "category_id": row["category_id"] or "cups"} for row in rows]
+    write_valid(bench, "c", "catalogue", {"c": [*told, far]})
+    prepare(bench)
+    items = {row["item_id"]: row for row in bench.read("catalogue").to_pyarrow().to_pylist()}
+
+    assert items["lacks"]["price"] == (median(prices) if prices else 77.0)
+    assert items["bare"]["price"] == median([*prices, 77.0])
+    assert items["bare"]["is_price_imputed"]
+
+
+def test_no_events_make_empty_tables(shop):
+    bench = shop([], EVENTS)
+    write_valid(bench, "events", "events", {"none": []})
+
+    assert prepared(bench) == []
+    assert bench.read("events").columns == tuple(PREPARED_COLUMNS)
+    assert bench.lake.latest("catalogue").rows == 0
 
 
 def test_gaps_of_the_catalogue_are_filled_and_flagged(shop):

@@ -4,7 +4,7 @@ import re
 import pyarrow as pa
 import pytest
 
-from recomart.engines import connect
+from recomart.engines import DuckDBEngine, connect
 from recomart.errors import IntegrityError
 from recomart.lake import Lake, LocalObjects, Workbench
 from recomart.quality.report import (
@@ -100,13 +100,13 @@ def test_the_report_is_dated_by_its_events_not_by_a_catalogue_fetched_later(make
     validated(bench, [event()])
     validated(bench, [event()], source="items", days={str(DAY + 9): 1})
 
-    assert build_report(bench).until == "2024-01-15"
+    assert build_report(bench, DuckDBEngine(bench.con)).until == "2024-01-15"
 
 
 def test_the_score_follows_from_the_counts_by_the_formula(make_bench):
     bench = make_bench()
     validated(bench, [event(), event("bob")], [waiting(4), waiting(5)], duplicates=2)
-    report = build_report(bench)
+    report = build_report(bench, DuckDBEngine(bench.con))
 
     assert report.score == report.sources[0].score.value == 100 * (0.3 + 0.5 + 0.2) / 2
 
@@ -115,7 +115,7 @@ def test_faultless_data_score_a_hundred(make_bench):
     bench = make_bench()
     validated(bench, [event()])
 
-    assert build_report(bench).score == 100
+    assert build_report(bench, DuckDBEngine(bench.con)).score == 100
 
 
 def test_a_source_without_rows_is_reported_without_a_score(make_bench):
@@ -161,7 +161,7 @@ def test_samples_are_the_first_rows_of_each_rule(make_bench):
     bench = make_bench()
     both = waiting(50, rules="EV-PRICE EV-USER")
     validated(bench, [event()], [*map(waiting, range(2, 40)), both])
-    samples = quarantined_samples(bench, "shop")
+    samples = quarantined_samples(bench, DuckDBEngine(bench.con), "shop")
     by_rule = {
         code: [s.line for s in samples if s.code == code] for code in ("EV-USER", "EV-PRICE")
     }
@@ -173,7 +173,7 @@ def test_a_raw_row_is_shortened_in_the_page(make_bench):
     bench = make_bench()
     validated(bench, [event()], [waiting(2, raw="x" * 10_000)])
 
-    assert len(quarantined_samples(bench, "shop")[0].raw) < 300
+    assert len(quarantined_samples(bench, DuckDBEngine(bench.con), "shop")[0].raw) < 300
 
 
 def test_the_page_says_what_is_wrong_and_what_was_done(make_bench):
@@ -212,7 +212,7 @@ def test_attributes_matter_where_the_settings_name_them(make_bench):
     named = CsvSource(path="x", columns={"title": "Description"})
     bench = make_bench(shop=named)
     validated(bench, [event(), event("bob", title="Mug")])
-    profile = build_report(bench).sources[0].profile
+    profile = build_report(bench, DuckDBEngine(bench.con)).sources[0].profile
 
     assert columns_that_matter(named, profile)["title"] == 1
     assert "title" not in columns_that_matter(CsvSource(path="x"), profile)
@@ -221,7 +221,7 @@ def test_attributes_matter_where_the_settings_name_them(make_bench):
 def test_a_catalogue_is_held_to_the_attributes_that_it_fills(make_bench):
     bench = make_bench()
     validated(bench, [event(), event("bob", title="Mug")])
-    profile = build_report(bench).sources[0].profile
+    profile = build_report(bench, DuckDBEngine(bench.con)).sources[0].profile
     catalogue = columns_that_matter(RestSource(url="https://shop.example"), profile)
 
     assert catalogue == {"item_id": 0, "title": 1}

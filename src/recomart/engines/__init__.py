@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from recomart.engines.asof import intervals, join_as_of
-from recomart.engines.base import Engine
+from recomart.engines.base import Engine, double, is_finite, rows_of
 from recomart.engines.duckdb import DuckDBEngine, connect
 
 if TYPE_CHECKING:
@@ -22,7 +22,18 @@ if TYPE_CHECKING:
 
     from recomart.settings import EngineSettings
 
-__all__ = ["DuckDBEngine", "Engine", "connect", "intervals", "join_as_of", "open_engine"]
+__all__ = [
+    "DuckDBEngine",
+    "Engine",
+    "connect",
+    "double",
+    "intervals",
+    "is_finite",
+    "join_as_of",
+    "open_engine",
+    "open_engine_for_tables",
+    "rows_of",
+]
 
 
 def open_engine(settings: EngineSettings, con: Backend, spill: Path | None = None) -> Engine:
@@ -39,3 +50,15 @@ def open_engine(settings: EngineSettings, con: Backend, spill: Path | None = Non
 
         return SparkEngine(settings, spill)
     return DuckDBEngine(con)
+
+
+def open_engine_for_tables(
+    settings: EngineSettings, con: Backend, spill: Path | None = None
+) -> Engine:
+    """Open what makes and describes tables: Spark where the settings say so, else DuckDB.
+
+    PostgreSQL computes features alone. Raises as `open_engine` does.
+    """
+    if settings.kind == "postgres":
+        return DuckDBEngine(con)
+    return open_engine(settings, con, spill)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import sys
+from typing import TYPE_CHECKING, Any, Protocol
 
+import ibis
 import pyarrow as pa
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from ibis.expr.types import Table
+    from ibis.expr.types import BooleanValue, FloatingValue, Table
     from typing_extensions import Self
 
 ARROW_TYPES = {
@@ -37,7 +39,10 @@ class Engine(Protocol):
     """Events beyond which work is better cut into parts; None: it sees to that itself."""
 
     def read(self, name: str, paths: Sequence[Path], columns: Mapping[str, str]) -> Table:
-        """Open columns (name → type) of Parquet files as one table; no files, no rows."""
+        """Open columns (name → type) of Parquet files as one table; no files, no rows.
+
+        A column is null in the rows of files that have it not.
+        """
 
     def load(self, name: str, rows: pa.Table) -> Table:
         """Bring rows of this process in."""
@@ -56,6 +61,22 @@ class Engine(Protocol):
 
     def __exit__(self, *_: object) -> None:
         """Forget everything; what was shared with others stays open."""
+
+
+def rows_of(engine: Engine, table: Table) -> list[dict[str, Any]]:
+    """Run an expression and return its rows."""
+    found: list[dict[str, Any]] = engine.stream(table).read_all().to_pylist()
+    return found
+
+
+def double(value: float) -> FloatingValue:
+    """Return a literal that is a double in every engine; DuckDB and Spark read 1.0 as a decimal."""
+    return ibis.literal(repr(value)).cast("float64")
+
+
+def is_finite(number: FloatingValue) -> BooleanValue:
+    """Tell which numbers are finite, by their size: Ibis does not find infinity on Spark."""
+    return number.abs() <= double(sys.float_info.max)  # NaN is the greatest of all numbers
 
 
 def empty(columns: Mapping[str, str]) -> pa.Table:

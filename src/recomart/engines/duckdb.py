@@ -6,6 +6,7 @@ import tempfile
 from typing import TYPE_CHECKING
 
 import ibis
+import pyarrow as pa
 
 from recomart.engines.base import empty
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    import pyarrow as pa
     from ibis.backends.duckdb import Backend
     from ibis.expr.types import Table
     from typing_extensions import Self
@@ -53,7 +53,8 @@ class DuckDBEngine:
         if not paths:
             return self.load(name, empty(columns))
         table = self.con.read_parquet([str(path) for path in paths], union_by_name=True)
-        return table.select(*columns)
+        absent = {n: ibis.null(kind) for n, kind in columns.items() if n not in table.columns}
+        return table.mutate(**absent).select(*columns)
 
     def load(self, name: str, rows: pa.Table) -> Table:
         """See `Engine`."""
@@ -65,8 +66,10 @@ class DuckDBEngine:
         return self.con.create_table(name, table, temp=True, overwrite=True)
 
     def stream(self, table: Table) -> pa.RecordBatchReader:
-        """See `Engine`."""
-        return self.con.to_pyarrow_batches(table, chunk_size=BATCH_ROWS)
+        """See `Engine`; DuckDB's own sums are wider integers than the expression promises."""
+        rows = self.con.to_pyarrow_batches(table, chunk_size=BATCH_ROWS)
+        batches = (batch.cast(rows.schema) for batch in rows)
+        return pa.RecordBatchReader.from_batches(rows.schema, batches)
 
     def drop(self, name: str) -> None:
         """See `Engine`."""

@@ -63,8 +63,9 @@ class PostgresEngine:
         """See `Engine`; the rows are copied into the database."""
         if not paths:
             return self.load(name, empty(columns))
-        files = ds.dataset([str(path) for path in paths], format="parquet")
-        return self._fill(name, files.scanner(columns=list(columns)).to_reader())
+        schema = empty(columns).schema  # else that of the first file
+        files = ds.dataset([str(path) for path in paths], schema, format="parquet")
+        return self._fill(name, files.scanner().to_reader())
 
     def load(self, name: str, rows: pa.Table) -> Table:
         """See `Engine`."""

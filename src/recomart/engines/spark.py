@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import ibis
 import pyarrow as pa
@@ -16,7 +17,7 @@ from recomart.engines.base import empty
 from recomart.errors import MissingExtraError, StoreUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ibis.expr.types import Table
     from pyspark.sql import DataFrame, SparkSession
@@ -24,12 +25,23 @@ if TYPE_CHECKING:
 
     from recomart.settings import EngineSettings
 
+Given = TypeVar("Given")
+Found = TypeVar("Found")
 OPTIONS = {
     "spark.app.name": "recomart",
     "spark.sql.session.timeZone": "UTC",
     "spark.ui.enabled": "false",
     "spark.sql.ansi.enabled": "true",  # what does not fit is an error, not a null
     "spark.sql.execution.arrow.maxRecordsPerBatch": "65536",
+}
+SQL_TYPES = {
+    "string": "STRING",
+    "int64": "BIGINT",
+    "int32": "INT",
+    "int16": "SMALLINT",
+    "int8": "TINYINT",
+    "float64": "DOUBLE",
+    "boolean": "BOOLEAN",
 }
 LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 
@@ -47,7 +59,7 @@ class SparkEngine:
     def __init__(self, settings: EngineSettings, exchange: Path | None = None) -> None:
         self.session, self._is_ours = open_session(settings)
         self.con = ibis.pyspark.connect(self.session)
-        self._exchange = Path(tempfile.mkdtemp(prefix="recomart-spark-", dir=_made(exchange)))
+        self.exchange = Path(tempfile.mkdtemp(prefix="recomart-spark-", dir=_made(exchange)))
         self._kept: dict[str, DataFrame] = {}
         self._n_answers = 0
 
@@ -55,12 +67,12 @@ class SparkEngine:
         """See `Engine`."""
         if not paths:
             return self.load(name, empty(columns))
-        files = self.session.read.option("mergeSchema", "true").parquet(*map(str, paths))
-        return self._view(name, files.select(*columns))
+        schema = ", ".join(f"`{column}` {SQL_TYPES[kind]}" for column, kind in columns.items())
+        return self._view(name, self.session.read.schema(schema).parquet(*map(str, paths)))
 
     def load(self, name: str, rows: pa.Table) -> Table:
         """See `Engine`; the rows travel as one Parquet file."""
-        target = self._exchange / f"{name}-{self._count()}.parquet"
+        target = self.exchange / f"{name}-{self._count()}.parquet"
         pq.write_table(rows, target)
         return self._view(name, self.session.read.parquet(str(target)))
 
@@ -72,7 +84,7 @@ class SparkEngine:
 
     def stream(self, table: Table) -> pa.RecordBatchReader:
         """See `Engine`. A sorted result has its parts in the order of their names."""
-        folder = self._exchange / f"answer-{self._count()}"
+        folder = self.exchange / f"answer-{self._count()}"
         frame = self.session.sql(self.con.compile(table))
         try:
             frame.write.parquet(str(folder))
@@ -81,6 +93,19 @@ class SparkEngine:
         schema = table.schema().to_pyarrow()
         parts = sorted(folder.glob("part-*.parquet"))
         return pa.RecordBatchReader.from_batches(schema, _batches(folder, parts, schema))
+
+    def spread(self, work: Callable[[Given], Found], parts: Sequence[Given]) -> list[Found]:
+        """Do work of ours on plain data, a task for each part; answers in the order of the parts.
+
+        Spark does a part again whose executor was lost. Executors need RecoMart installed.
+        """
+        if not parts:
+            return []
+        tasks = self.session.sparkContext.parallelize(parts, len(parts)).map(work)
+        try:
+            return tasks.collect()
+        except Exception as error:  # py4j's own tree of errors
+            raise StoreUnavailableError("Spark", str(error)) from error
 
     def drop(self, name: str) -> None:
         """See `Engine`."""
@@ -107,7 +132,7 @@ class SparkEngine:
             self.drop(name)
         if self._is_ours:
             self.session.stop()
-        shutil.rmtree(self._exchange, ignore_errors=True)
+        shutil.rmtree(self.exchange, ignore_errors=True)
 
 
 def open_session(settings: EngineSettings) -> tuple[SparkSession, bool]:
@@ -126,6 +151,7 @@ def open_session(settings: EngineSettings) -> tuple[SparkSession, bool]:
     options = OPTIONS | settings.spark_options
     if settings.spark_master.startswith("local"):
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         options = LOOPBACK | options
     for option, value in options.items():
         builder = builder.config(option, value)

@@ -138,8 +138,7 @@ def _ask_cascade(bench: Workbench, data: EventArrays, answers: Answers, cascade:
     question, settings = answers.question, bench.settings
     content = read_content(bench, data, question.now_us)
     exclude_seen = settings.evaluation.exclude_seen
-    spill = bench.lake.objects.aside().parent
-    with open_engine(settings.engine, bench.con, spill) as engine:
+    with open_engine(settings.engine, bench.con, bench.spill) as engine:
         store = OfflineStore(engine, bench.lake, settings.features)
         knowledge = Knowing(store, bench.lake, settings.features, data).at(
             question, content, question.now_us, with_seen=not exclude_seen

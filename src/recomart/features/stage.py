@@ -26,8 +26,7 @@ def build_features(bench: Workbench) -> None:
     entries = [describe(view, settings) for view in views.values()]
     Registry(bench.lake).record(entries, bench.making)
     parents = sources_of(bench.lake)
-    spill = bench.lake.objects.aside().parent
-    with open_engine(bench.settings.engine, bench.con, spill) as engine:
+    with open_engine(bench.settings.engine, bench.con, bench.spill) as engine:
         n_events = bench.lake.latest("events").rows
         inputs, at_us = as_of_the_end(engine, open_inputs(engine, bench.lake, settings), n_events)
         encoders = fit_encoders(engine, inputs, at_us)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from recomart.lake.draft import Draft
 from recomart.lake.manifest import Making
 from recomart.log import StageLog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
-    import pyarrow as pa
     from ibis.backends.duckdb import Backend
     from ibis.expr.types import Table
     from pydantic import JsonValue
@@ -66,6 +68,11 @@ class Workbench:
         return StageLog(self.stage)
 
     @property
+    def spill(self) -> Path:
+        """Where engines put aside what does not fit into memory; every engine sees this folder."""
+        return self.lake.objects.aside().parent
+
+    @property
     def making(self) -> Making:
         """Who makes what this stage commits."""
         return Making(
@@ -117,13 +124,13 @@ class Workbench:
     def write(
         self,
         dataset: str,
-        table: Table,
+        rows: Table | pa.RecordBatchReader,
         parents: Iterable[Manifest] = (),
         *,
         counts: Mapping[str, int] | None = None,
         details: Mapping[str, JsonValue] | None = None,
     ) -> Manifest:
-        """Write a whole table as the new version of a data set; order it first."""
+        """Write a whole table, or rows, as the new version of a data set; order them first."""
         draft = self.draft(dataset)
-        draft.add_table(self.stream(table))
+        draft.add_table(rows if isinstance(rows, pa.RecordBatchReader) else self.stream(rows))
         return self.commit(draft, parents, counts, details)

@@ -117,8 +117,7 @@ class Answerer:
             [model] = self.models.values()
             return recommend_for(model, history, sequences, n, exclude_seen=exclude_seen)
         content = read_content(bench, data, at_us)
-        spill = bench.lake.objects.aside().parent
-        with open_engine(bench.settings.engine, bench.con, spill) as engine:
+        with open_engine(bench.settings.engine, bench.con, bench.spill) as engine:
             store = OfflineStore(engine, bench.lake, bench.settings.features)
             knowledge = Knowing(store, bench.lake, bench.settings.features, data).at(
                 asked, content, at_us, with_seen=not exclude_seen

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 import ibis
 
+from recomart.preparation.events import newest
 from recomart.vocabulary import FOREVER_US
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ibis.expr.types import Table
 
 STATIC = {
@@ -46,7 +49,7 @@ def catalogue_of(history: Table, snapshots: Table | None, events: Table) -> Tabl
     latest = latest.drop("valid_from_us", "valid_to_us", "known_from_us")
     counted = events.group_by("item_id").aggregate(
         n_events=events.count(),
-        __category=events.category_id.last(order_by=[events.occurred_us, events.event_id]),
+        __category=newest(events.category_id, events.occurred_us, events.event_id),
     )
     joined = latest.outer_join(counted, "item_id")
     items = joined.mutate(
@@ -67,18 +70,34 @@ def _with_static(items: Table, snapshots: Table | None) -> Table:
         return items.mutate(**{name: ibis.null(kind) for name, kind in STATIC.items()})
     order = [snapshots.occurred_us, snapshots.arrived_us]
     latest = snapshots.group_by("item_id").aggregate(
-        **{name: snapshots[name].last(order_by=[*order, snapshots[name]]) for name in STATIC}
+        **{name: newest(snapshots[name], *order) for name in STATIC}
     )
     return items.left_join(latest, "item_id").drop("item_id_right")
 
 
 def _imputed(items: Table) -> Table:
-    of_category = items.price.median().over(group_by="category_id")
-    of_all = items.price.median().over()
-    guess = ibis.ifelse(items.category_id.notnull(), of_category, of_all).fill_null(of_all)
-    return items.mutate(
-        is_title_imputed=items.title.isnull(),
-        is_price_imputed=items.price.isnull() & guess.notnull(),
-        title=items.title.fill_null(items.item_id),
-        price=items.price.fill_null(guess),
+    of_category = _median_price(items, ["category_id"]).rename(__of_category="median")
+    of_all = _median_price(items, []).rename(__of_all="median")
+    known = items.left_join(of_category, "category_id").cross_join(of_all)
+    guess = ibis.coalesce(known["__of_category"], known["__of_all"])
+    return known.mutate(
+        is_title_imputed=known.title.isnull(),
+        is_price_imputed=known.price.isnull() & guess.notnull(),
+        title=known.title.fill_null(known.item_id),
+        price=known.price.fill_null(guess),
     )
+
+
+def _median_price(items: Table, keys: Sequence[str]) -> Table:
+    """Return the median of the prices by `keys`, the mean of the two in the middle.
+
+    By hand: engines differ in the last digit of theirs.
+    """
+    priced = items.filter(items.price.notnull())
+    placed = priced.mutate(
+        __place=ibis.row_number().over(group_by=keys, order_by="price"),
+        __n=priced.count().over(group_by=keys),
+    )
+    twice = 2 * placed["__place"]
+    middle = placed.filter((twice >= placed["__n"] - 2) & (twice <= placed["__n"]))
+    return middle.aggregate(by=keys, median=(middle.price.min() + middle.price.max()) / 2)

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from recomart.engines import rows_of
 from recomart.vocabulary import ADD_TO_CART, CANCEL, CLICK, PURCHASE, RATE, VIEW
 
 if TYPE_CHECKING:
-    from ibis.backends.duckdb import Backend
     from ibis.expr.types import Table
+
+    from recomart.engines import Engine
 
 STEPS = (VIEW, CLICK, ADD_TO_CART, PURCHASE)
 N_TOP = 20
@@ -19,13 +21,7 @@ N_BINS = 40
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
-def rows_of(con: Backend, table: Table) -> list[dict[str, Any]]:
-    """Run an expression and return its rows."""
-    found: list[dict[str, Any]] = con.to_pyarrow(table).to_pylist()
-    return found
-
-
-def overview(con: Backend, events: Table) -> dict[str, Any]:
+def overview(engine: Engine, events: Table) -> dict[str, Any]:
     """Count events, users, items, pairs, sessions; say from when to when (µs UTC)."""
     found = events.aggregate(
         n_events=events.count(),
@@ -35,35 +31,35 @@ def overview(con: Backend, events: Table) -> dict[str, Any]:
         first_us=events.occurred_us.min(),
         last_us=events.occurred_us.max(),
     )
-    pairs = events.select("user_id", "item_id").distinct().count()
-    [row] = rows_of(con, found)
-    n_pairs = int(con.to_pyarrow(pairs).as_py())
-    cells = row["n_users"] * row["n_items"]
-    return {**row, "n_pairs": n_pairs, "density": n_pairs / cells if cells else None}
+    pairs = events.select("user_id", "item_id").distinct()
+    [row] = rows_of(engine, found)
+    [counted] = rows_of(engine, pairs.aggregate(n_pairs=pairs.count()))
+    n_pairs, cells = counted["n_pairs"], row["n_users"] * row["n_items"]
+    return {**row, **counted, "density": n_pairs / cells if cells else None}
 
 
-def event_mix(con: Backend, events: Table) -> list[dict[str, Any]]:
+def event_mix(engine: Engine, events: Table) -> list[dict[str, Any]]:
     """Count events by type, most first."""
     counts = events.group_by("event_type").aggregate(n=events.count())
-    return rows_of(con, counts.order_by(counts.n.desc(), "event_type"))
+    return rows_of(engine, counts.order_by(counts.n.desc(), "event_type"))
 
 
-def activity(con: Backend, events: Table) -> list[dict[str, Any]]:
+def activity(engine: Engine, events: Table) -> list[dict[str, Any]]:
     """Count events by day and type, in order of time; `day` is days since 1970-01-01."""
     counts = events.group_by(["day", "event_type"]).aggregate(n=events.count())
-    return rows_of(con, counts.order_by("day", "event_type"))
+    return rows_of(engine, counts.order_by("day", "event_type"))
 
 
-def hours(con: Backend, events: Table) -> list[list[int]]:
+def hours(engine: Engine, events: Table) -> list[list[int]]:
     """Count events by weekday and hour UTC: 7 rows of 24."""
     counts = events.group_by(["day_of_week", "hour"]).aggregate(n=events.count())
     matrix = [[0] * 24 for _ in range(7)]
-    for row in rows_of(con, counts):
+    for row in rows_of(engine, counts):
         matrix[row["day_of_week"]][row["hour"]] = row["n"]
     return matrix
 
 
-def top_items(con: Backend, events: Table, catalogue: Table) -> list[dict[str, Any]]:
+def top_items(engine: Engine, events: Table, catalogue: Table) -> list[dict[str, Any]]:
     """Return the items with most users: id, title, users, events."""
     counted = events.filter(events.event_type.notin([CANCEL, RATE]))
     counts = counted.group_by("item_id").aggregate(
@@ -71,43 +67,43 @@ def top_items(con: Backend, events: Table, catalogue: Table) -> list[dict[str, A
     )
     named = counts.left_join(catalogue.select("item_id", "title"), "item_id")
     named = named.select("item_id", "title", "users", "events")
-    return rows_of(con, named.order_by(named.users.desc(), "item_id").limit(N_TOP))
+    return rows_of(engine, named.order_by(named.users.desc(), "item_id").limit(N_TOP))
 
 
-def events_by_item(con: Backend, events: Table) -> list[int]:
+def events_by_item(engine: Engine, events: Table) -> list[int]:
     """Count the events of each item, most first: the long tail."""
     counts = events.group_by("item_id").aggregate(n=events.count())
-    return [row["n"] for row in rows_of(con, counts.select("n").order_by(counts.n.desc()))]
+    return [row["n"] for row in rows_of(engine, counts.select("n").order_by(counts.n.desc()))]
 
 
-def lengths(con: Backend, events: Table, key: str) -> dict[int, int]:
+def lengths(engine: Engine, events: Table, key: str) -> dict[int, int]:
     """Count users or sessions by their number of events; `key` is user_id or session_id."""
     per_key = events.group_by(key).aggregate(length=events.count())
     counts = per_key.group_by("length").aggregate(n=per_key.count()).order_by("length")
-    return {row["length"]: row["n"] for row in rows_of(con, counts)}
+    return {row["length"]: row["n"] for row in rows_of(engine, counts)}
 
 
-def funnel(con: Backend, events: Table) -> dict[str, dict[str, int]]:
+def funnel(engine: Engine, events: Table) -> dict[str, dict[str, int]]:
     """Count users and sessions that reached each step, steps that nobody took left out."""
     counts = events.group_by("event_type").aggregate(
         users=events.user_id.nunique(), sessions=events.session_id.nunique()
     )
-    found = {row["event_type"]: row for row in rows_of(con, counts)}
+    found = {row["event_type"]: row for row in rows_of(engine, counts)}
     return {
         who: {step: found[step][who] for step in STEPS if step in found}
         for who in ("users", "sessions")
     }
 
 
-def prices(con: Backend, catalogue: Table) -> list[float]:
+def prices(engine: Engine, catalogue: Table) -> list[float]:
     """Return the prices of the catalogue that were not imputed, rising."""
     known = catalogue.filter(catalogue.price.notnull() & ~catalogue.is_price_imputed)
-    found = rows_of(con, known.select("price").order_by("price"))
+    found = rows_of(engine, known.select("price").order_by("price"))
     return [row["price"] for row in found]
 
 
-def categories(con: Backend, events: Table) -> list[dict[str, Any]]:
+def categories(engine: Engine, events: Table) -> list[dict[str, Any]]:
     """Count the events of the largest categories; empty where no event has one."""
     known = events.filter(events.category_id.notnull())
     counts = known.group_by("category_id").aggregate(n=known.count())
-    return rows_of(con, counts.order_by(counts.n.desc(), "category_id").limit(N_TOP))
+    return rows_of(engine, counts.order_by(counts.n.desc(), "category_id").limit(N_TOP))

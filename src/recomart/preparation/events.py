@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from recomart.engines import join_as_of
+from recomart.engines import double, join_as_of
 from recomart.vocabulary import DAY_US, EVENT_COLUMNS, HOUR_US, MINUTE_US, PREPARED_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ibis.expr.types import FloatingValue, IntegerValue, Table
+    from ibis.expr.types import IntegerValue, Table, Value
 
     from recomart.settings import PreparationSettings
 
@@ -49,7 +49,7 @@ def prepared(
     known = single if attributes is None else with_attributes(single, attributes)
     seated = in_sessions(known, tail, gap_us(settings))
     strength = seated.event_type.cases(
-        *((kind, _float(value)) for kind, value in settings.strengths.items()), else_=_float(0)
+        *((kind, double(value)) for kind, value in settings.strengths.items()), else_=double(0)
     )
     ready = seated.mutate(strength=strength).cast(PREPARED_COLUMNS).select(*PREPARED_COLUMNS)
     return ready.order_by("occurred_us", "event_id")
@@ -136,22 +136,17 @@ def tail_of(events: Table, since_us: int) -> Table:
     return late.mutate(__last=last).filter(lambda t: t["__last"] == 0).select(*TAIL)
 
 
-def _float(value: float) -> FloatingValue:
-    """Return a literal that is a double in every engine; DuckDB reads 1.0 as a decimal."""
-    return ibis.literal(repr(value)).cast("float64")
+def newest(value: Value, *order: Value) -> Value:
+    """Return the value of the row that is last in the order, of those that have one.
+
+    As the greatest of (order…, value), which every engine can find without sorting.
+    """
+    places = {f"place_{n}": key for n, key in enumerate(order)}
+    found = ibis.struct({**places, "value": value}).max(where=value.notnull())
+    return found["value"]
 
 
 def union(tables: list[Table], columns: Mapping[str, str]) -> Table:
-    """Put tables below each other, with these columns and types.
-
-    A column that a table has not is null: rows may have been written before it was there.
-    """
-    aligned = [
-        table.mutate(
-            **{name: ibis.null(kind) for name, kind in columns.items() if name not in table.columns}
-        )
-        .cast(dict(columns))
-        .select(*columns)
-        for table in tables
-    ]
+    """Put tables below each other, with these columns and types."""
+    aligned = [table.cast(dict(columns)).select(*columns) for table in tables]
     return aligned[0] if len(aligned) == 1 else ibis.union(*aligned)

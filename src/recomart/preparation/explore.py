@@ -7,15 +7,18 @@ from collections import defaultdict
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+from recomart.engines import open_engine_for_tables
 from recomart.pages import Page, bars, columns, funnel, heatmap, histogram, ranked_curve
 from recomart.preparation import eda
+from recomart.preparation.catalogue import CATALOGUE
+from recomart.vocabulary import PREPARED_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ibis.backends.duckdb import Backend
     from ibis.expr.types import Table
 
+    from recomart.engines import Engine
     from recomart.lake import Workbench
 
 MOST_COLUMNS = 60
@@ -24,33 +27,38 @@ EPOCH = date(1970, 1, 1)
 
 def explore(bench: Workbench) -> None:
     """Write `exploration`: eda.json, one SVG a picture, and eda.html with all of them."""
-    names = ("events", "catalogue", "categories")
-    parents = [bench.lake.latest(name) for name in names]
-    figures = figures_of(bench.con, bench.read("events"), bench.read("catalogue"))
+    lake = bench.lake
+    events, catalogue, categories = map(lake.latest, ("events", "catalogue", "categories"))
+    with open_engine_for_tables(bench.settings.engine, bench.con, bench.spill) as engine:
+        figures = figures_of(
+            engine,
+            engine.read("events", lake.paths(events.files), PREPARED_COLUMNS),
+            engine.read("catalogue", lake.paths(catalogue.files), CATALOGUE),
+        )
     drawn = pictures(figures)
     draft = bench.draft("exploration")
     draft.add_bytes("eda.json", json.dumps(figures, indent=1, sort_keys=True).encode())
     for name, (svg, _) in drawn.items():
         draft.add_bytes(f"{name}.svg", svg.encode())
     draft.add_bytes("eda.html", page_of(bench.settings.project, figures, drawn).encode())
-    bench.commit(draft, parents)
+    bench.commit(draft, [events, catalogue, categories])
 
 
-def figures_of(con: Backend, events: Table, catalogue: Table) -> dict[str, Any]:
+def figures_of(engine: Engine, events: Table, catalogue: Table) -> dict[str, Any]:
     """Compute every figure, by name."""
-    by_item = eda.events_by_item(con, events)
+    by_item = eda.events_by_item(engine, events)
     return {
-        "overview": eda.overview(con, events),
-        "event_mix": eda.event_mix(con, events),
-        "activity": eda.activity(con, events),
-        "hours": eda.hours(con, events),
-        "top_items": eda.top_items(con, events, catalogue),
+        "overview": eda.overview(engine, events),
+        "event_mix": eda.event_mix(engine, events),
+        "activity": eda.activity(engine, events),
+        "hours": eda.hours(engine, events),
+        "top_items": eda.top_items(engine, events, catalogue),
         "events_by_item": by_item,
-        "history_lengths": eda.lengths(con, events, "user_id"),
-        "session_lengths": eda.lengths(con, events, "session_id"),
-        "funnel": eda.funnel(con, events),
-        "prices": eda.prices(con, catalogue),
-        "categories": eda.categories(con, events),
+        "history_lengths": eda.lengths(engine, events, "user_id"),
+        "session_lengths": eda.lengths(engine, events, "session_id"),
+        "funnel": eda.funnel(engine, events),
+        "prices": eda.prices(engine, catalogue),
+        "categories": eda.categories(engine, events),
     }
 
 

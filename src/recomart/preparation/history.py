@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from recomart.engines import intervals
-from recomart.preparation.events import day_of, union
+from recomart.engines import intervals, is_finite
+from recomart.preparation.events import day_of, newest, union
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ibis.expr.types import IntegerValue, Table
+    from ibis.expr.types import FloatingValue, IntegerValue, StringValue, Table
 
 ATTRIBUTES = {
     "title": "string",
@@ -39,6 +39,8 @@ HISTORY = {
 
 `known_from_us` is when the last of what an interval tells had happened and arrived.
 """
+NUMBER = r"^ *[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)? *$"
+"""What is read as a number; engines differ in what else they take for one: 12d, 1_000, inf."""
 ALWAYS_US = 0
 """Start of an interval that is taken to have held ever before: 1970."""
 
@@ -73,9 +75,16 @@ def changes_of_properties(properties: Table, attribute_of: Mapping[str, str]) ->
         known_from_us=new.known_from_us.max(),
         **{name: new.value.max(where=new.attribute == name) for name in ATTRIBUTES},
     )
-    price = pivoted.price.re_replace("^n", "").try_cast("float64")
+    price = number_of(pivoted.price.re_replace("^n", ""))
     available = pivoted.available.lower().isin(["1", "true", "yes"])
     return union([pivoted.mutate(price=price, available=available)], CHANGES)
+
+
+def number_of(text: StringValue) -> FloatingValue:
+    """Read text that is a `NUMBER`; null where it is none, or too large."""
+    number = text.try_cast("float64")
+    is_one = text.re_search(NUMBER) & is_finite(number)
+    return ibis.ifelse(is_one, number, ibis.null("float64"))
 
 
 def changes_of_events(events: Table) -> Table:
@@ -85,8 +94,8 @@ def changes_of_events(events: Table) -> Table:
     daily = told.group_by("item_id", day=day_of(told.occurred_us)).aggregate(
         valid_from_us=told.occurred_us.max(),
         known_from_us=_known_from(told).max(),
-        title=told.title.last(order_by=order),
-        price=told.price.last(order_by=order),
+        title=newest(told.title, *order),
+        price=newest(told.price, *order),
     )
     unknown = {
         name: ibis.null(kind) for name, kind in ATTRIBUTES.items() if name not in daily.columns

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import ibis
-import pyarrow as pa
 
+from recomart.engines import open_engine_for_tables
 from recomart.errors import SettingsError
 from recomart.lake import hash_of
 from recomart.lake.streams import split_by
-from recomart.preparation.catalogue import catalogue_of
+from recomart.preparation.catalogue import CATALOGUE, catalogue_of
 from recomart.preparation.categories import tree_of
 from recomart.preparation.days import Day, days_of, details_of
 from recomart.preparation.events import TAIL, gap_us, prepared, tail_of, union
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ibis.expr.types import Table
     from pydantic import JsonValue
 
+    from recomart.engines import Engine
     from recomart.lake import FileEntry, Manifest, Workbench
 
 
@@ -41,16 +42,16 @@ def prepare(bench: Workbench) -> None:
     Only days whose inputs changed are made again, and only within `bench.dates`.
     Raises SettingsError if no source holds events.
     """
-    inputs = Inputs.of(bench)
-    told = inputs.attributes()
-    marks = inputs.marks(told)
-    attributes = (
-        None if told is None else inputs.kept(inputs.since_ever(told, was_known=True), "attributes")
-    )
-    PreparedDays(bench, inputs, attributes, marks).write()
-    write_history(bench, inputs, attributes)
-    write_catalogue(bench, inputs)
-    write_categories(bench, inputs)
+    with open_engine_for_tables(bench.settings.engine, bench.con, bench.spill) as engine:
+        inputs = Inputs.of(bench, engine)
+        told = inputs.attributes()
+        marks = inputs.marks(told)
+        known = None if told is None else inputs.since_ever(told, was_known=True)
+        attributes = None if known is None else engine.keep("attributes", known)
+        PreparedDays(bench, inputs, attributes, marks).write()
+        write_history(bench, inputs, attributes)
+        write_catalogue(bench, inputs)
+        write_categories(bench, inputs)
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,14 @@ class Inputs:
     """The valid data sets, by what they hold; a kind that no source has is empty."""
 
     bench: Workbench
+    engine: Engine
     events: list[Manifest]
     catalogue: list[Manifest]
     item_properties: list[Manifest]
     categories: list[Manifest]
 
     @classmethod
-    def of(cls, bench: Workbench) -> Inputs:
+    def of(cls, bench: Workbench, engine: Engine) -> Inputs:
         """Find them. Raises SettingsError, or DataSetNotFoundError where none was validated."""
         sources = bench.settings.sources
         names = {kind: [n for n, s in sources.items() if s.holds == kind] for kind in COLUMNS_OF}
@@ -79,17 +81,26 @@ class Inputs:
         }
         if not found["events"]:
             bench.lake.latest(f"valid_{names['events'][0]}")
-        return cls(bench, **found)
+        return cls(bench, engine, **found)
 
     def table(self, kind: str, files: Iterable[FileEntry] | None = None) -> Table | None:
-        """Open all rows of a kind, or those of some files; None where there are none."""
+        """Open all rows of a kind, or those of some files; None where there are none.
+
+        Asked for others, what was opened of some files is no longer to be used.
+        """
         chosen = None if files is None else {entry.key for entry in files}
         tables = []
-        for manifest in getattr(self, kind):
+        for place, manifest in enumerate(getattr(self, kind)):
             entries = [e for e in manifest.files if chosen is None or e.key in chosen]
             if entries:
-                tables.append(self.bench.open_files(entries, manifest))
+                name = f"{kind}_{place}" if chosen is None else f"some_{kind}_{place}"
+                paths = self.bench.lake.paths(entries)
+                tables.append(self.engine.read(name, paths, COLUMNS_OF[kind]))
         return union(tables, COLUMNS_OF[kind]) if tables else None
+
+    def made(self, manifest: Manifest, columns: Mapping[str, str]) -> Table:
+        """Open what this stage has written."""
+        return self.engine.read(manifest.name, self.bench.lake.paths(manifest.files), columns)
 
     def attribute_files(self) -> list[FileEntry]:
         """Return the files that tell attributes of items."""
@@ -103,7 +114,7 @@ class Inputs:
         if (properties := self.table("item_properties")) is not None:
             names = self.bench.settings.preparation.item_properties
             changes.append(changes_of_properties(properties, names))
-        return self.kept(history_of(changes), "told") if changes else None
+        return self.engine.keep("told", history_of(changes)) if changes else None
 
     def history(self, attributes: Table | None) -> Table:
         """Return the attributes, and for items without any what their events told."""
@@ -131,11 +142,7 @@ class Inputs:
         holds_before = self.bench.settings.preparation.first_known_holds_before
         if told is None or events is None or not holds_before:
             return {}
-        return marks_of(self.bench.con, told, events)
-
-    def kept(self, table: Table, name: str) -> Table:
-        """Compute once, in the engine, which may spill it."""
-        return self.bench.con.create_table(name, table, temp=True, overwrite=True)
+        return marks_of(self.engine, told, events)
 
 
 class PreparedDays:
@@ -203,7 +210,7 @@ class PreparedDays:
             may_double=len(self.inputs.events) > 1,
         )
         by_number = {day.number: day for day in run}
-        for number, table in split_by(self.bench.stream(rows), "day"):
+        for number, table in split_by(self.inputs.engine.stream(rows), "day"):
             day = by_number[number]
             self.draft.add_table(
                 table.to_reader(),
@@ -215,19 +222,15 @@ class PreparedDays:
 
     def _tail(self, day: Day) -> Table:
         """Return the sessions that are still open when `day` begins."""
-        before = day.before(self.draft.files, self.gap)
-        if not before:
-            return ibis.memtable(ibis.schema(TAIL).to_pyarrow().empty_table())
-        paths = [str(path) for path in self.bench.lake.paths(before)]
-        return tail_of(self.bench.con.read_parquet(paths), day.number * DAY_US - self.gap)
+        paths = self.bench.lake.paths(day.before(self.draft.files, self.gap))
+        events = self.inputs.engine.read("days_before", paths, {**TAIL, "event_id": "string"})
+        return tail_of(events, day.number * DAY_US - self.gap)
 
     def _commit(self) -> Manifest:
         done = self.draft.files
         if not done:
-            empty = pa.schema(
-                [(n, t) for n, t in ibis.schema(PREPARED_COLUMNS).to_pyarrow().items()]
-            )
-            self.draft.add_table(empty.empty_table().to_reader())
+            empty = ibis.schema(PREPARED_COLUMNS).to_pyarrow().empty_table()
+            self.draft.add_table(empty.to_reader())
         counts = {
             "in": sum(day.rows for day in self.days),
             "events": sum(entry.rows for entry in done.values()),
@@ -244,28 +247,32 @@ def write_history(bench: Workbench, inputs: Inputs, attributes: Table | None) ->
     """Write `item_history`: what was known of each item, and when."""
     history = inputs.history(attributes).cast(HISTORY).order_by("item_id", "valid_from_us")
     parents = [*inputs.catalogue, *inputs.item_properties, *inputs.events]
-    return bench.write("item_history", history, parents)
+    return bench.write("item_history", inputs.engine.stream(history), parents)
 
 
 def write_catalogue(bench: Workbench, inputs: Inputs) -> Manifest:
     """Write `catalogue`: every item as it is now."""
     history, events = bench.lake.latest("item_history"), bench.lake.latest("events")
     table = catalogue_of(
-        bench.read("item_history"), inputs.table("catalogue"), bench.read("events")
+        inputs.made(history, HISTORY),
+        inputs.table("catalogue"),
+        inputs.made(events, PREPARED_COLUMNS),
     )
-    return bench.write("catalogue", table, [history, events, *inputs.catalogue])
+    rows = inputs.engine.stream(table)
+    return bench.write("catalogue", rows, [history, events, *inputs.catalogue])
 
 
 def write_categories(bench: Workbench, inputs: Inputs) -> Manifest:
     """Write `categories`: the tree, and categories that only items name as roots."""
-    items = bench.read("catalogue")
+    catalogue = bench.lake.latest("catalogue")
+    items = inputs.made(catalogue, CATALOGUE)
     named = items.filter(items.category_id.notnull()).select("category_id").distinct()
     parents: dict[str, str | None] = dict.fromkeys(
-        bench.con.to_pyarrow(named)["category_id"].to_pylist()
+        inputs.engine.stream(named).read_all()["category_id"].to_pylist()
     )
     if (edges := inputs.table("categories")) is not None:
         ordered = edges.order_by("arrived_us", "source", "category_id", "parent_id")
-        rows = bench.con.to_pyarrow(ordered.select("category_id", "parent_id"))
+        rows = inputs.engine.stream(ordered.select("category_id", "parent_id")).read_all()
         parents.update(zip(*(column.to_pylist() for column in rows.columns), strict=True))
     tree = tree_of(parents)
     draft = bench.draft("categories")
@@ -275,5 +282,5 @@ def write_categories(bench: Workbench, inputs: Inputs) -> Manifest:
         "orphans": [*tree.orphans[:20]],
         "circles": [*tree.circles[:20]],
     }
-    parents_of = [bench.lake.latest("catalogue"), *inputs.categories]
+    parents_of = [catalogue, *inputs.categories]
     return bench.commit(draft, parents_of, counts, details)

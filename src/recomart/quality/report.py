@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import ibis
+
+from recomart.engines import open_engine_for_tables, rows_of
 from recomart.lake import hash_of
 from recomart.quality.contract import rules_of
 from recomart.quality.profile import profile_table
@@ -11,10 +14,12 @@ from recomart.quality.report_counts import NOTHING, count_source
 from recomart.quality.report_model import PastScore, QualityReport, Sample, SourceQuality
 from recomart.quality.report_page import page_of
 from recomart.quality.score import overall, score_of
+from recomart.vocabulary import COLUMNS_OF, QUARANTINE_COLUMNS
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
+    from recomart.engines import Engine
     from recomart.lake import Manifest, Workbench
     from recomart.quality.profile import TableProfile
     from recomart.settings import Source
@@ -46,8 +51,9 @@ def quality_report(bench: Workbench) -> None:
         for layer in ("valid", "quarantined")
         if (manifest := bench.lake.find(f"{layer}_{name}")) is not None
     ]
-    report = build_report(bench, hash_of([parent.version for parent in parents]))
-    samples = {source.name: quarantined_samples(bench, source.name) for source in report.sources}
+    with open_engine_for_tables(bench.settings.engine, bench.con, bench.spill) as engine:
+        report = build_report(bench, engine, hash_of([parent.version for parent in parents]))
+        samples = {s.name: quarantined_samples(bench, engine, s.name) for s in report.sources}
     draft = bench.draft("quality")
     draft.add_bytes("data_quality_report.json", report.model_dump_json(indent=1).encode())
     draft.add_bytes("data_quality_report.html", page_of(report, samples).encode())
@@ -55,10 +61,10 @@ def quality_report(bench: Workbench) -> None:
     bench.log.info("quality_reported", score=report.score, **report.rows.model_dump())
 
 
-def build_report(bench: Workbench, data: str = "") -> QualityReport:
+def build_report(bench: Workbench, engine: Engine, data: str = "") -> QualityReport:
     """Profile and score every source that was validated; `data` names the data reported on."""
     sources = tuple(
-        _source(bench, name, source, manifest)
+        _source(bench, engine, name, source, manifest)
         for name, source in bench.settings.sources.items()
         if (manifest := bench.lake.find(f"valid_{name}")) is not None
     )
@@ -84,22 +90,19 @@ def past_scores(versions: list[Manifest], data: str) -> tuple[PastScore, ...]:
     return tuple(by_day[day] for day in sorted(by_day))
 
 
-def quarantined_samples(bench: Workbench, name: str) -> list[Sample]:
+def quarantined_samples(bench: Workbench, engine: Engine, name: str) -> list[Sample]:
     """Return the first quarantined rows of each rule, in the order of files and lines."""
     manifest = bench.lake.find(f"quarantined_{name}")
     if manifest is None or not manifest.rows:
         return []
-    bench.con.create_view("waiting", bench.read(manifest.name), overwrite=True)
-    rows = bench.con.sql(
-        f"""
-        SELECT code, file, line, rules, left(raw, {MAX_RAW}) AS raw
-        FROM (SELECT *, unnest(string_split(rules, ' ')) AS code FROM waiting)
-        QUALIFY row_number() OVER (PARTITION BY code ORDER BY file, line) <= {N_SAMPLES}
-        ORDER BY code, file, line
-        """  # noqa: S608 - two numbers of this module
-    ).to_pyarrow()
-    bench.con.drop_view("waiting")
-    return [Sample.model_validate(row) for row in rows.to_pylist()]
+    waiting = engine.read("waiting", bench.lake.paths(manifest.files), QUARANTINE_COLUMNS)
+    broken = waiting.select(
+        "file", "line", "rules", code=waiting.rules.split(" ").unnest(), raw=waiting.raw[:MAX_RAW]
+    )
+    place = ibis.row_number().over(group_by="code", order_by=["file", "line"])
+    first = broken.mutate(place=place).filter(lambda t: t.place < N_SAMPLES)
+    rows = first.select("code", "file", "line", "rules", "raw").order_by("code", "file", "line")
+    return [Sample.model_validate(row) for row in rows_of(engine, rows)]
 
 
 def columns_that_matter(source: Source, profile: TableProfile) -> dict[str, int]:
@@ -114,9 +117,13 @@ def columns_that_matter(source: Source, profile: TableProfile) -> dict[str, int]
     return {name: nulls[name] for name in (*KEYS[source.holds], *ATTRIBUTES) if name in named}
 
 
-def _source(bench: Workbench, name: str, source: Source, manifest: Manifest) -> SourceQuality:
+def _source(
+    bench: Workbench, engine: Engine, name: str, source: Source, manifest: Manifest
+) -> SourceQuality:
     counts = count_source(name, manifest, rules_of(source))
-    profile = profile_table(bench.con, bench.read(manifest.name))
+    paths = bench.lake.paths(manifest.files)
+    valid = engine.read("valid", paths, COLUMNS_OF[source.holds])
+    profile = profile_table(engine, valid, manifest.rows)
     nulls = columns_that_matter(source, profile)
     rows = counts.rows
     return SourceQuality(

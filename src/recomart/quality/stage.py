@@ -11,9 +11,9 @@ import pyarrow as pa
 from recomart.errors import ContractError
 from recomart.lake import hash_of
 from recomart.lake.streams import split_by
-from recomart.quality.checked import Checked
 from recomart.quality.mapping import missing
 from recomart.quality.reading import RawFile, in_batches, open_raw
+from recomart.quality.spread import open_checks
 from recomart.vocabulary import COLUMNS_OF, QUARANTINE_COLUMNS
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from recomart.lake import FileEntry, Workbench
     from recomart.quality.checked import Tally
+    from recomart.quality.spread import Batch, Checks
     from recomart.settings import Source
 
 FILE = "_file"
@@ -39,17 +40,19 @@ def validate(bench: Workbench) -> None:
     what was found is committed before, so that a person can look at it.
     """
     tolerated = bench.settings.quality.max_quarantined
-    for name, source in bench.settings.sources.items():
-        counts = Validation(bench, name, source).run()
-        if counts["quarantined"] > tolerated * counts["in"]:
-            raise ContractError(name, counts["quarantined"], counts["in"], tolerated)
+    with open_checks(bench) as checks:
+        for name, source in bench.settings.sources.items():
+            counts = Validation(bench, checks, name, source).run()
+            if counts["quarantined"] > tolerated * counts["in"]:
+                raise ContractError(name, counts["quarantined"], counts["in"], tolerated)
 
 
 class Validation:
     """The validation of one source: raw files in the order of their arrival."""
 
-    def __init__(self, bench: Workbench, name: str, source: Source) -> None:
+    def __init__(self, bench: Workbench, checks: Checks, name: str, source: Source) -> None:
         self.bench = bench
+        self.checks = checks
         self.name = name
         self.source = source
         self.raw = bench.lake.latest(f"raw_{name}")
@@ -114,15 +117,15 @@ class Validation:
         return sorted({entry.sha256 for day in days for entry in self.by_day.get(day, ())})
 
     def _check(self, waiting: Sequence[RawFile], common: str) -> None:
-        for files in in_batches(waiting):
-            checked = Checked(self.bench.con, files, self.source)
+        batches = list(in_batches(waiting))
+        for files, checked in zip(batches, self.checks(batches, self.source), strict=True):
             days = checked.days()
             earlier = {e.key: e for d in days.values() for day in d for e in self.by_day[day]}
             if self.source.holds == "events":
                 checked.find_known(map(str, self.bench.lake.paths(earlier.values())))
             self._write(checked, files, common)
 
-    def _write(self, checked: Checked, files: Sequence[RawFile], common: str) -> None:
+    def _write(self, checked: Batch, files: Sequence[RawFile], common: str) -> None:
         tallies = checked.tallies()
         rows = self.bench.stream(self._columns(checked))
         parts: dict[int, pa.RecordBatchReader]
@@ -136,7 +139,7 @@ class Validation:
             part = parts.get(file.number) or schema.empty_table().to_reader()
             self._write_file(file, part, tallies[file.number], checked, common)
 
-    def _columns(self, checked: Checked) -> Table:
+    def _columns(self, checked: Batch) -> Table:
         """Return the valid rows with all columns of their kind, in the fixed order and types."""
         table = checked.valid()
         table = table.mutate(source=ibis.literal(self.name))
@@ -148,7 +151,7 @@ class Validation:
         file: RawFile,
         rows: pa.RecordBatchReader,
         tally: Tally,
-        checked: Checked,
+        checked: Batch,
         common: str,
     ) -> None:
         partition = file.entry.partition

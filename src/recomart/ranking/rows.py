@@ -85,12 +85,12 @@ def training_rows(bench: Workbench) -> None:
 
 def _write(bench: Workbench, draft: Draft, data: EventArrays, span: Windows) -> None:
     """Ask at the beginning of both windows, and write what was found."""
-    settings, spill = bench.settings, bench.lake.objects.aside().parent
+    settings = bench.settings
     asked = [
         _ask(bench, data, span.learn_us, span.calibrate_us, everybody=False),
         _ask(bench, data, span.calibrate_us, span.cut_us, everybody=True),
     ]
-    with open_engine(settings.engine, bench.con, spill) as engine:
+    with open_engine(settings.engine, bench.con, bench.spill) as engine:
         store = OfflineStore(engine, bench.lake, settings.features)
         knowing = Knowing(store, bench.lake, settings.features, data)
         for name, one in zip((LEARN, CALIBRATE), asked, strict=True):

@@ -39,10 +39,10 @@ class PathSettings(Section):
 
 
 class EngineSettings(Section):
-    """What computes. Features by `kind`, with the same result; everything else by DuckDB."""
+    """What computes, with the same result: PostgreSQL features alone, Spark tables, too."""
 
     kind: Literal["duckdb", "postgres", "spark"] = Field(
-        "duckdb", description="the engine that computes features"
+        "duckdb", description="the engine: of features, and if it is Spark, of all tables"
     )
     memory_limit: str = Field(
         "4GiB",
