@@ -374,4 +374,4 @@ def test_beyond_this_machine_each_shop_needs_a_key(fresh):
     shops = load_shops(loaded, environment={})
 
     with pytest.raises(SettingsError, match="no API key of shop 'beta'"):
-        serve(loaded, lambda _: None, shops)
+        serve(loaded, lambda _: None, shops=shops)
