@@ -9,7 +9,6 @@ from recomart.events import EventFile
 from recomart.lake import Workbench
 from recomart.quality.stage import validate
 from recomart.settings import Settings
-from recomart.sources import folding
 from recomart.sources.stage import ingest, take_file
 from tests.events.made import NOW_US, event, events
 
@@ -147,29 +146,28 @@ def test_another_log_in_the_place_of_the_first_is_drained_from_its_beginning(
     assert ids(bench) == [f"e{n}" for n in range(8)]
 
 
-def test_many_files_of_a_day_that_is_over_become_one(log_file, drain, monkeypatch):
-    monkeypatch.setattr(folding, "MOST_A_DAY", 4)
-    for number in range(5):
+def test_many_files_of_a_day_that_is_over_become_one(log_file, drain):
+    for number in range(30):
         log_file.add([event(number)])
         drain(NOW_US + number)
     bench = drain(NOW_US + 40)
-    assert len(files(bench)) == 5
+    assert len(files(bench)) == 30
     validate(bench)
 
-    log_file.add([event(5)])
+    log_file.add([event(30)])
     bench = drain(NOW_US + DAY_US)
     manifest = bench.lake.latest("raw_shop")
 
     assert sorted(entry.partition for entry in manifest.files) == [
-        "2026/01/01/events-day-000000000005.csv",
-        "2026/01/02/events-000000000006.csv",
+        "2026/01/01/events-day-000000000030.csv",
+        "2026/01/02/events-000000000031.csv",
     ]
-    assert files(bench)["events-day-000000000005.csv"].startswith(HEADER)
-    assert ids(bench) == sorted(f"e{number}" for number in range(6))
-    assert manifest.counts == {"in": 6, "new": 1}
+    assert files(bench)["events-day-000000000030.csv"].startswith(HEADER)
+    assert ids(bench) == sorted(f"e{number}" for number in range(31))
+    assert manifest.counts == {"in": 31, "new": 1}
     validate(bench)
     assert bench.lake.latest("valid_shop").counts == {
-        "in": 6, "valid": 6, "quarantined": 0, "duplicates": 0
+        "in": 31, "valid": 31, "quarantined": 0, "duplicates": 0
     }  # fmt: skip
     assert drain(NOW_US + 2 * DAY_US).lake.latest("raw_shop") == manifest
 

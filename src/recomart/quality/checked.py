@@ -56,7 +56,6 @@ class Checked:
         self.source = source
         self.files = {file.number: file for file in files}
         self.header = files[0].header or ()
-        self.ingested_us = files[0].ingested_us
         self.rules: tuple[Rule, ...] = rules_of(source)
         self.rejected: list[tuple[int, Record]] = []
         self.exact: set[int] = set()
@@ -131,18 +130,24 @@ class Checked:
         """Make the empty table, from the shape that this header gives."""
         text = dict.fromkeys(self.header, "string")
         key = "string" if self.source.holds == "events" else "uint64"
-        extra = {"_file": "int32", "_line": "int64", "_raw": "string", "_key": key}
+        extra = {
+            "_file": "int32",
+            "_ingested_us": "int64",
+            "_line": "int64",
+            "_raw": "string",
+            "_key": key,
+        }
         raw = ibis.memtable(ibis.schema({**text, **extra}).to_pyarrow().empty_table())
         self._shape = self._marked(raw)
         self.con.create_table("checked", schema=self._shape.schema(), temp=True, overwrite=True)
 
     def _marked(self, raw: Table) -> Table:
         """Map raw text to our columns and mark each row; the columns come in one fixed order."""
-        table = mapped(raw, self.source, self.header, self.ingested_us)
+        table = mapped(raw, self.source, self.header)
         own = rules_of(self.source)
         taken = {rule.code for rule in own}
         self.rules = (*own, *(r for r in type_rules(table) if r.code not in taken))
-        marked = table.mutate(_mask=mask(table, self.rules, self.ingested_us))
+        marked = table.mutate(_mask=mask(table, self.rules))
         if self.source.holds == "events":
             marked = marked.mutate(event_id=marked.event_id.fill_null(marked["_key"]))
             marked = marked.mutate(_key=marked.event_id)

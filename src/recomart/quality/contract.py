@@ -122,7 +122,7 @@ def type_rules(table: Table) -> tuple[Rule, ...]:
     )
 
 
-def mask(table: Table, rules: Sequence[Rule], ingested_us: int) -> IntegerValue:
+def mask(table: Table, rules: Sequence[Rule]) -> IntegerValue:
     """Return the number of each row whose bits are the rules that it breaks."""
     if len(rules) > MOST_RULES:
         raise SettingsError(
@@ -130,13 +130,13 @@ def mask(table: Table, rules: Sequence[Rule], ingested_us: int) -> IntegerValue:
             remedy=f"Keep at most {MOST_RULES} a source, its standing and type rules included.",
         )
     bits = [
-        ibis.ifelse(broken(table, rule, ingested_us), ibis.literal(1 << k, type="int64"), 0)
+        ibis.ifelse(broken(table, rule), ibis.literal(1 << k, type="int64"), 0)
         for k, rule in enumerate(rules)
     ]
     return reduce(or_, bits, ibis.literal(0, type="int64"))
 
 
-def broken(table: Table, rule: Rule, ingested_us: int) -> BooleanValue:
+def broken(table: Table, rule: Rule) -> BooleanValue:
     """Tell which rows break a rule; null is broken."""
     if rule.column.startswith("bad_"):
         return table[rule.column]
@@ -148,7 +148,7 @@ def broken(table: Table, rule: Rule, ingested_us: int) -> BooleanValue:
                 f"Rule {rule.code} speaks of a column {name!r} that its source has not.",
                 remedy=f"Known: {', '.join(known)}.",
             )
-    failed = ~holds(table, rule, column, ingested_us).fill_null(ibis.literal(value=False))
+    failed = ~holds(table, rule, column).fill_null(ibis.literal(value=False))
     if rule.when is None:
         return failed
     return failed & table[rule.when_column].re_search(rule.when.match).fill_null(
@@ -156,13 +156,13 @@ def broken(table: Table, rule: Rule, ingested_us: int) -> BooleanValue:
     )
 
 
-def holds(table: Table, rule: Rule, name: str, ingested_us: int) -> BooleanValue:
+def holds(table: Table, rule: Rule, name: str) -> BooleanValue:
     """Tell which rows keep a rule; a null value passes all checks but `required` and `allowed`."""
     value = table[name]
     if rule.check == "required":
         return value.notnull()
     if rule.check == "past":
-        return value.isnull() | (value <= ingested_us + int(rule.slack_s * SECOND_US))
+        return value.isnull() | (value <= table["_ingested_us"] + int(rule.slack_s * SECOND_US))
     if rule.check in {"range", "above"}:
         return value.isnull() | _within(value, rule)
     text = value.cast("string")

@@ -38,7 +38,7 @@ ESSENTIAL = {
     "categories": ("category_id", "parent_id"),
 }
 MADE_HERE = {"arrived_us", "occurred_us", "source", "event_id"}
-KEPT = {"_file", "_line", "_raw", "_key"}
+KEPT = {"_file", "_ingested_us", "_line", "_raw", "_key"}
 """Where a row comes from: its file's number, its line, its text, what makes two rows the same."""
 
 UNIT_US = {"s": 1_000_000, "ms": 1_000, "us": 1}
@@ -160,7 +160,7 @@ def _iso_us(text: StringValue) -> IntegerValue:
     return ibis.ifelse(has_offset, at - east * (hours * 60 + minutes) * MINUTE_US, at)
 
 
-def mapped(raw: Table, source: Source, header: Collection[str], ingested_us: int) -> Table:
+def mapped(raw: Table, source: Source, header: Collection[str]) -> Table:
     """Give each raw row our columns; ``bad_<column>`` tells where its text did not fit.
 
     `raw` has the columns of `header` as text, and those of `KEPT`, which stay as they are.
@@ -181,12 +181,12 @@ def mapped(raw: Table, source: Source, header: Collection[str], ingested_us: int
             bad[f"bad_{name}"] = text.notnull() & columns[name].isnull()
     columns["occurred_us"] = columns.pop(TIME)
     if source.holds in {"catalogue", "item_properties"} and TIME not in made:
-        columns["occurred_us"] = ibis.literal(ingested_us, type="int64")
-    arrived = ibis.literal(ingested_us, type="int64")
+        columns["occurred_us"] = columns["_ingested_us"]
     if source.arrival == "recorded":
-        arrived_us = ibis.coalesce(columns.pop(ARRIVAL), arrived)
+        arrived_us = ibis.coalesce(columns.pop(ARRIVAL), columns["_ingested_us"])
         return raw.select(**columns, **bad, arrived_us=arrived_us)
     known = raw.select(**columns, **bad)
+    arrived: Value = known["_ingested_us"]
     if source.arrival == "occurred":  # the tree has no time: it is as if always known
         arrived = ibis.literal(0, "int64") if source.holds == "categories" else known.occurred_us
     return known.mutate(arrived_us=arrived)

@@ -2,8 +2,9 @@
 
 A perfectly regular file, where each line is one row, is read by DuckDB in parallel. Whether it
 was regular is checked afterwards by counting; any other file is read again, line by line.
-Both give columns of text, ``_file`` (its number), ``_line`` and ``_raw`` (both null where a row's
-place tells its line, and the line itself is the raw text) and ``_key``.
+Both give columns of text, ``_file`` (its number), ``_ingested_us`` (when it was brought in),
+``_line`` and ``_raw`` (both null where a row's place tells its line, and the line itself is the raw
+text) and ``_key``.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from recomart.quality.mapping import plan
 from recomart.settings import FileSource, RestSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from ibis.backends.duckdb import Backend
@@ -66,7 +67,7 @@ class RawFile:
     @property
     def alike(self) -> tuple[object, ...]:
         """What files must have in common to be read together."""
-        return (self.header, self.ingested_us, self.compression)
+        return (self.header, self.compression)
 
     def looks_regular(self, dialect: CsvDialect) -> bool:
         """Tell whether the facts learned at ingestion let DuckDB read it."""
@@ -129,21 +130,27 @@ def fast_rows(con: Backend, files: Sequence[RawFile], source: FileSource) -> Tab
     columns = ", ".join(f"{_text(name)}: 'VARCHAR'" for name in header)
     names = ", ".join(map(_name, header))
     paths = ", ".join(_text(str(file.path)) for file in files)
-    number = f"{files[0].number}"
-    if len(files) > 1:
-        numbers = ", ".join(f"{_text(str(file.path))}: {file.number}" for file in files)
-        number = f"(MAP {{{numbers}}})[_path]"
+    number = _by_path({str(file.path): file.number for file in files})
+    ingested_us = _by_path({str(file.path): file.ingested_us for file in files})
     compression = {"": "none", "gz": "gzip", "zst": "zstd"}[files[0].compression]
     return con.sql(
         f"""
-        SELECT {names}, {number}::INTEGER AS _file, NULL::BIGINT AS _line, NULL::VARCHAR AS _raw,
-            {key} AS _key
+        SELECT {names}, {number}::INTEGER AS _file, {ingested_us}::BIGINT AS _ingested_us,
+            NULL::BIGINT AS _line, NULL::VARCHAR AS _raw, {key} AS _key
         FROM read_csv([{paths}], columns = {{{columns}}}, header = true, auto_detect = false,
             delim = {_text(dialect.delimiter)}, quote = {_text(dialect.quote)},
             escape = {_text(dialect.quote)}, strict_mode = true, store_rejects = true,
             filename = '_path', compression = '{compression}', max_line_size = 2097152)
         """  # noqa: S608 - every value is quoted by _text; names come from the file's own header
     )
+
+
+def _by_path(numbers: Mapping[str, int]) -> str:
+    """Return the SQL of the number that a row's file has; the number, where all files share it."""
+    if len(set(numbers.values())) == 1:
+        return str(next(iter(numbers.values())))
+    listed = ", ".join(f"{_text(path)}: {number}" for path, number in numbers.items())
+    return f"(MAP {{{listed}}})[_path]"
 
 
 def encoding_of(source: Source) -> str:
@@ -236,6 +243,7 @@ def _as_table(records: Sequence[Record], file: RawFile) -> pa.Table:
         {
             **columns,
             "_file": pa.array([file.number] * n, pa.int32()),
+            "_ingested_us": pa.array([file.ingested_us] * n, pa.int64()),
             "_line": pa.array([record.line for record in records], pa.int64()),
             "_raw": pa.array([record.raw for record in records], pa.string()),
         }
