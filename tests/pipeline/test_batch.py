@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import ModuleType
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -112,13 +113,21 @@ def test_else_the_cascade_itself_answers(folder, monkeypatch, most_users, model)
     assert [shown(lists[user]) for user in some] == [as_told(champion, user, 5) for user in some]
 
 
+def use_processes(monkeypatch):
+    """Two, however few the users; and the script that began us is not for them to run."""
+    monkeypatch.setattr(listers, "FEW", 0)
+    monkeypatch.setattr(listers, "threads", lambda: 2)
+    script = ModuleType("__main__")
+    script.__file__ = "/nowhere/script.py"
+    monkeypatch.setitem(sys.modules, "__main__", script)
+
+
 def test_processes_make_the_same_lists(folder, monkeypatch):
     promote(settings_of(folder, **QUIET), 1, "as a test")
     told = {"n_items": 5, "model": "cascade", "users_per_partition": 60}
     here, _ = made(folder, **told)
     shutil.rmtree(folder / "data" / "lake" / "models" / "recommendations")
-    monkeypatch.setattr(listers, "FEW", 0)
-    monkeypatch.setattr(listers, "threads", lambda: 2)
+    use_processes(monkeypatch)
     there, _ = made(folder, **told)
 
     assert there.version == here.version
@@ -131,8 +140,7 @@ def test_what_a_process_finds_wrong_is_told_as_if_it_were_here(folder, monkeypat
     manifest = champion_of(open_lake(loaded))
     [path] = open_lake(loaded).paths([manifest.by_partition()["cooccurrence.arrays.npz"]])
     path.write_bytes(path.read_bytes()[:-1] + b"x")
-    monkeypatch.setattr(listers, "FEW", 0)
-    monkeypatch.setattr(listers, "threads", lambda: 2)
+    use_processes(monkeypatch)
 
     with pytest.raises(IntegrityError) as raised:
         recommend_all(loaded)

@@ -1,6 +1,7 @@
 """What the API accepts is published: acknowledged first, the same event again, once in the lake."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -138,9 +139,15 @@ def test_a_kafka_that_hangs_is_not_waited_for():
         address = cluster.stdout.readline().decode().strip()
         try:
             sender = Kafka((None, address), "events")
-            hold_to_patience(sender, lambda: cluster.send_signal(signal.SIGSTOP))
+            hold_to_patience(sender, lambda: stop(cluster))
         finally:  # one that is stopped would never end
             cluster.kill()
+
+
+def stop(process):
+    """SIGSTOP, and wait until it stands still."""
+    process.send_signal(signal.SIGSTOP)
+    assert os.WIFSTOPPED(os.waitpid(process.pid, os.WUNTRACED)[1])
 
 
 def hold_to_patience(sender, hang, patience_s=0.5):

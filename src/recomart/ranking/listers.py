@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from multiprocessing import get_context, parent_process
 from threading import Thread
+from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
@@ -101,7 +103,9 @@ def listers(task: Task, n_users: int) -> Iterator[Callable[[Iterable[range]], It
         def made(blocks: Iterable[range]) -> Iterator[Lists]:
             """Let the processes make them."""
             try:
-                yield from pool.map(_made, blocks)
+                with _without_main():
+                    found = pool.map(_made, blocks)
+                yield from found
             except BrokenProcessPool:
                 raise UnavailableError(
                     "A process that makes lists was killed.",
@@ -109,6 +113,17 @@ def listers(task: Task, n_users: int) -> Iterator[Callable[[Iterable[range]], It
                 ) from None
 
         yield made
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Let processes begin without the script that this one runs, which they would run again."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 _tasks: list[Task] = []

@@ -47,7 +47,7 @@ class Seen:
 
     events: dict[str, set[str]] = field(default_factory=lambda: {who: set() for who in VISITORS})
     answers: list[str] = field(default_factory=list)
-    n_accepted: int = 0
+    n_accepted: float = 0
     requests: set[str] = field(default_factory=set)
 
 
@@ -56,7 +56,8 @@ class Walk:
 
     def __init__(self, port, keys, seed):
         self.port, self.keys, self.rng = port, keys, random.Random(seed)
-        self.seen = {name: Seen() for name in SHOPS}
+        told = samples_of(ask(port, "GET", "/metrics", keys["root"]["read"]).text)
+        self.seen = {name: Seen(n_accepted=accepted_in(told, name)) for name in SHOPS}
         self.counts = Counter()
 
     def step(self):
