@@ -10,7 +10,8 @@ from recomart.models.cooccurrence import CoOccurrence
 from recomart.models.interactions import Interactions
 from recomart.models.popularity import Popularity
 from recomart.models.sequences import Sequences
-from recomart.ranking.candidates import place_in_row, retrieve, union
+from recomart.models.sparse import place_in_row
+from recomart.ranking.candidates import retrieve, union
 
 N_ITEMS = 6
 lists = st.lists(

@@ -19,10 +19,9 @@ from recomart.models.base import TopN, check_history
 from recomart.models.blending import Filling, Voice, rank_block
 from recomart.models.opinion import Folded
 from recomart.models.opinions import ManyFolded
-from recomart.models.parallel import spread
 from recomart.models.popularity import Popularity, PopularityConfig
 from recomart.models.retrievers import RETRIEVERS
-from recomart.models.scorer import MANY_ITEMS, Scorer, row_blocks
+from recomart.models.scorer import MANY_ITEMS, Scorer, by_blocks, row_blocks
 from recomart.models.selection import best_of, top_n
 from recomart.models.visitor import recommend_in_a_batch
 
@@ -145,17 +144,15 @@ class Blend(Scorer[Tastes]):
         """Rank by score; of many items by the few that may be among the best. See `Scorer.rank`."""
         if seen.shape[1] < MANY_ITEMS or not self.looks_at_few:
             return super().rank(taste, seen, n, exclude_seen=exclude_seen)
-        top, filling = TopN.empty(seen.shape[0], n), self._filling()
+        filling, n_rows = self._filling(), seen.shape[0]
+        starts = range(0, n_rows, ROWS_AT_ONCE)
 
-        def fill(start: int) -> None:
-            """Fill in the lists of a block of rows."""
-            rows = slice(start, start + ROWS_AT_ONCE)
+        def best(rows: slice) -> TopN:
+            """Rank a block of rows."""
             voices = self._opinions_of(taste[rows]) or []
-            best = rank_block(voices, filling, seen[rows], n, exclude_seen=exclude_seen)
-            top.items[rows], top.scores[rows] = best.items, best.scores
+            return rank_block(voices, filling, seen[rows], n, exclude_seen=exclude_seen)
 
-        spread(fill, range(0, seen.shape[0], ROWS_AT_ONCE))
-        return top
+        return by_blocks(best, [(at, min(at + ROWS_AT_ONCE, n_rows)) for at in starts], n)
 
     def recommend_one(self, visitor: Visitor, n: int, *, exclude_seen: bool) -> Ranking:
         """Rank for a visitor by the few items that may be among the best; see `recommend_to`.

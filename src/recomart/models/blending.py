@@ -8,7 +8,7 @@ import numpy as np
 
 from recomart.models.opinions import Pairs
 from recomart.models.selection import top_of_entries
-from recomart.models.sparse import is_entry_of, ranges
+from recomart.models.sparse import is_key_of, ranges
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,13 +50,12 @@ def rank_block(
 
     seen  what each had, shape (n_rows, n_items)
     """
-    n_items = seen.shape[1]
     n_rows, n_items = seen.shape
     out = seen if exclude_seen else None
     found = np.unique(np.concatenate([voice.opinions.best(n, out) for voice in voices]))
     more = _popular(found // n_items, filling, seen, n)
     if exclude_seen:
-        more = more[~is_entry_of(seen, *Pairs.of(more, n_items))]
+        more = more[~is_key_of(seen, more)]
     pairs = Pairs.of(np.union1d(found, more), n_items)
     scores = _scores_at(voices, pairs, filling, n_rows)
     return top_of_entries(pairs.rows, pairs.items, scores, n_rows, n)

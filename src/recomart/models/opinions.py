@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from recomart.models.sparse import is_entry_of, keys_of, look_up
+from recomart.models.sparse import is_key_of, keys_of, look_up
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -104,10 +104,7 @@ class ManySparse:
 
     def best(self, n: int, seen: csr_array | None) -> NDArray[np.int64]:  # noqa: ARG002 - all
         """See `Opinions`."""
-        if seen is None:
-            return self.keys
-        kept: NDArray[np.int64] = self.keys[~is_entry_of(seen, *Pairs.of(self.keys, seen.shape[1]))]
-        return kept
+        return self.keys if seen is None else self.keys[~is_key_of(seen, self.keys)]
 
     def at(self, pairs: Pairs) -> NDArray[np.float32]:
         """See `Opinions`."""

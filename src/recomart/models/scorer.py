@@ -13,6 +13,8 @@ from recomart.models.parallel import spread, threads
 from recomart.models.selection import top_n, top_n_of_some
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from numpy.typing import NDArray
 
 
@@ -58,19 +60,15 @@ class Scorer(ABC, Generic[Taste]):
         exclude_seen: bool,
     ) -> TopN:
         """Rank by score; `seen`, shape (n_rows, n_items), is what the rows of `taste` hold."""
-        top = TopN.empty(seen.shape[0], n)
 
-        def fill(block: tuple[int, int]) -> None:
-            """Fill in the lists of a block of rows."""
-            rows = slice(*block)
+        def best(rows: slice) -> TopN:
+            """Rank a block of rows."""
             scores = self.scores_of(taste[rows])
             if exclude_seen:
                 scores[seen[rows].nonzero()] = -np.inf
-            best = top_n(scores, n)
-            top.items[rows], top.scores[rows] = best.items, best.scores
+            return top_n(scores, n)
 
-        spread(fill, row_blocks(*seen.shape))
-        return top
+        return by_blocks(best, row_blocks(*seen.shape), n)
 
     def contributions(
         self,
@@ -106,17 +104,27 @@ class SparseScorer(Scorer[Taste]):
         exclude_seen: bool,
     ) -> TopN:
         """Rank by score; see `Scorer.rank`."""
-        top = TopN.empty(seen.shape[0], n)
 
-        def fill(block: tuple[int, int]) -> None:
-            """Fill in the lists of a block of rows."""
-            rows = slice(*block)
+        def best(rows: slice) -> TopN:
+            """Rank a block of rows."""
             scores = self.some_scores_of(taste[rows])
-            best = top_n_of_some(scores, n, seen[rows] if exclude_seen else None)
-            top.items[rows], top.scores[rows] = best.items, best.scores
+            return top_n_of_some(scores, n, seen[rows] if exclude_seen else None)
 
-        spread(fill, row_blocks(seen.shape[0], seen.shape[1] // REACHED))
-        return top
+        return by_blocks(best, row_blocks(seen.shape[0], seen.shape[1] // REACHED), n)
+
+
+def by_blocks(rank: Callable[[slice], TopN], blocks: Sequence[tuple[int, int]], n: int) -> TopN:
+    """Rank rows block by block, the blocks side by side; they follow each other from row 0."""
+    top = TopN.empty(blocks[-1][1] if blocks else 0, n)
+
+    def fill(block: tuple[int, int]) -> None:
+        """Fill in the lists of a block of rows."""
+        rows = slice(*block)
+        best = rank(rows)
+        top.items[rows], top.scores[rows] = best.items, best.scores
+
+    spread(fill, blocks)
+    return top
 
 
 def row_blocks(n_rows: int, n_columns: int) -> list[tuple[int, int]]:

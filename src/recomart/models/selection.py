@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from recomart.models.base import TopN
-from recomart.models.sparse import is_entry_of
+from recomart.models.sparse import is_key_of, keys_of, place_in_row
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -65,7 +65,7 @@ def top_of_entries(
     """
     top = TopN.empty(n_rows, n)
     order = best_first(rows, values)
-    rank = np.arange(len(rows)) - np.searchsorted(rows, np.arange(n_rows))[rows]
+    rank = place_in_row(rows)
     kept = rank < n  # sorted by rows first: those stay where they are
     places, order = (rows[kept], rank[kept]), order[kept]
     top.items[places], top.scores[places] = columns[order], values[order]
@@ -97,7 +97,7 @@ def top_n_of_some(scores: csr_array, n: int, seen: csr_array | None = None) -> T
     rows = np.repeat(np.arange(scores.shape[0]), np.diff(scores.indptr))
     kept = scores.data != 0
     if seen is not None:
-        kept &= ~is_entry_of(seen, rows, scores.indices)
+        kept &= ~is_key_of(seen, keys_of(scores))
     return top_of_entries(rows[kept], scores.indices[kept], scores.data[kept], scores.shape[0], n)
 
 

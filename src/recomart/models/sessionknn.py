@@ -20,7 +20,7 @@ from recomart.errors import ArtefactError, NotFittedError
 from recomart.models.opinion import Sparse
 from recomart.models.scorer import SparseScorer, one_item_histories
 from recomart.models.sequences import Sequences, SequenceScorer
-from recomart.models.sparse import ranges, summed
+from recomart.models.sparse import place_in_row, ranges, summed
 from recomart.vocabulary import DAY_US, MINUTE_US
 
 if TYPE_CHECKING:
@@ -227,9 +227,7 @@ class SessionKNN(SparseScorer[Sequences], SequenceScorer):
         """Keep for each item its most recent sessions, the latest first."""
         items = self.session_items_
         order = np.lexsort((-rows, -ended_us[rows], items))
-        starts = np.searchsorted(items[order], np.arange(n_items + 1))
-        place = np.arange(len(order)) - np.repeat(starts[:-1], np.diff(starts))
-        order = order[place < self.config.sessions_per_item]
+        order = order[place_in_row(items[order]) < self.config.sessions_per_item]
         self.item_starts_ = np.searchsorted(items[order], np.arange(n_items + 1)).astype(np.int64)
         self.item_sessions_ = rows[order].astype(np.int32)
         self.item_positions_ = self.session_positions_[order]
@@ -339,10 +337,8 @@ def _nearest(
         return slice(None)
     if rows[0] == rows[-1]:  # serving asks for one
         return np.sort(np.argsort(-likeness, kind="stable")[:most])
-    starts = np.flatnonzero(np.diff(rows, prepend=-1))
     order = np.lexsort((-likeness, rows))
-    place = np.arange(len(rows)) - np.repeat(starts, np.diff(np.append(starts, len(rows))))
-    return np.sort(order[place < most])
+    return np.sort(order[place_in_row(rows) < most])
 
 
 def _last_of_each(

@@ -113,6 +113,18 @@ def ranges(first: NDArray[np.integer], stop: NDArray[np.integer]) -> NDArray[np.
     return places
 
 
+def place_in_row(rows: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return 0, 1, 2 … for the entries of each row, where the entries of a row lie together."""
+    if not len(rows):
+        return np.zeros(0, dtype=np.int64)
+    starts = np.flatnonzero(rows[1:] != rows[:-1]) + 1
+    places = np.arange(len(rows))
+    if len(starts):
+        starts = np.concatenate([[0], starts])
+        places -= np.repeat(starts, np.diff(np.append(starts, len(rows))))
+    return places
+
+
 def look_up(
     rising: NDArray[np.integer], wanted: NDArray[np.integer]
 ) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
@@ -137,8 +149,12 @@ def is_entry_of(
     matrix: csr_array, rows: NDArray[np.integer], columns: NDArray[np.integer]
 ) -> NDArray[np.bool_]:
     """Tell which pairs of row and column are entries of a matrix."""
-    wanted = rows.astype(np.int64) * matrix.shape[1] + columns
-    return look_up(np.sort(keys_of(matrix)), wanted)[1]
+    return is_key_of(matrix, rows.astype(np.int64) * matrix.shape[1] + columns)
+
+
+def is_key_of(matrix: csr_array, keys: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell which of some keys, see `keys_of`, are those of entries of a matrix."""
+    return look_up(np.sort(keys_of(matrix)), keys)[1]
 
 
 def summed(

@@ -10,7 +10,7 @@ import numpy as np
 from recomart.models.item_to_item import ItemToItem
 from recomart.models.selection import best_first
 from recomart.models.sequences import recommend_for
-from recomart.models.sparse import is_entry_of
+from recomart.models.sparse import is_entry_of, place_in_row
 from recomart.models.visitor import recommend_to
 
 if TYPE_CHECKING:
@@ -177,15 +177,3 @@ def _joined(
     ranks[places[kept], held.of[kept]] = at[kept]
     rows, items = (part[order].astype(np.int32) for part in (rows, items))
     return Candidates(retrievers, rows, items, scores, ranks, fused[order], n_rows)
-
-
-def place_in_row(rows: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Return 0, 1, 2 … for the entries of each row, where the entries of a row lie together."""
-    if not len(rows):
-        return np.zeros(0, dtype=np.int64)
-    starts = np.flatnonzero(rows[1:] != rows[:-1]) + 1
-    places = np.arange(len(rows))
-    if len(starts):
-        starts = np.concatenate([[0], starts])
-        places -= np.repeat(starts, np.diff(np.append(starts, len(rows))))
-    return places

@@ -11,8 +11,8 @@ import numpy as np
 from recomart.errors import BadInputError
 from recomart.models.base import TopN
 from recomart.models.selection import best_first
-from recomart.models.sparse import look_up
-from recomart.ranking.candidates import place_in_row, retrieve, retrieve_for
+from recomart.models.sparse import look_up, place_in_row
+from recomart.ranking.candidates import retrieve, retrieve_for
 from recomart.ranking.knowledge import columns_of, matrix_of
 
 if TYPE_CHECKING:

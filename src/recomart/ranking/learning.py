@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from recomart.errors import BadInputError
-from recomart.ranking.candidates import place_in_row
+from recomart.models.sparse import place_in_row
 from recomart.ranking.cascade import NAME, ranks_among
 from recomart.ranking.confidence import Confidence, Truths
 from recomart.ranking.ranker import Ranker, Rows, is_installed

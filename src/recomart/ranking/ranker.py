@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from recomart.errors import ArtefactError, BadInputError, MissingExtraError
 from recomart.models.parallel import threads_here
-from recomart.ranking.candidates import place_in_row
+from recomart.models.sparse import place_in_row
 from recomart.ranking.knowledge import RANK
 
 if TYPE_CHECKING:

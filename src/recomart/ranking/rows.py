@@ -19,7 +19,8 @@ from recomart.errors import BadInputError
 from recomart.features.offline import OfflineStore
 from recomart.features.registry import DATASET as REGISTRY
 from recomart.models.sequences import recommend_for
-from recomart.ranking.candidates import place_in_row, union
+from recomart.models.sparse import place_in_row
+from recomart.ranking.candidates import union
 from recomart.ranking.cascade import ranks_in
 from recomart.ranking.content import read_content
 from recomart.ranking.interactions import cut_moment, read_events
