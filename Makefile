@@ -7,13 +7,15 @@ BIN := $(VENV)/bin
 AIRFLOW := .airflow-venv
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --quiet --require-hashes
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile \
+    --no-loadscope-reorder --max-worker-restart 0 --durations 25
 CANDIDATES := python3.13 python3.12 python3.11 python3.10 python3 python
 TORCH := 2.13.0
 # Say another Python with: make PYTHON=/path/to/python …
 PYTHON ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs docs-open test check audit bench bench-models bench-serving bench-scale chaos-erasing chaos-serving airflow airflow-run setup lock clean
+.PHONY: help demo docs docs-open test test-long check audit bench bench-models bench-serving bench-scale chaos-erasing chaos-serving airflow airflow-run setup lock clean
 
 help: ## Say what there is to make
 	@echo "make WORD, where WORD is one of"
@@ -22,9 +24,11 @@ help: ## Say what there is to make
 demo: $(VENV)/rank.stamp ## Build a shop, check it, learn from it, recommend; two minutes, no network
 	$(BIN)/recomart demo
 
-test: $(VENV)/dev.stamp ## Run the tests and measure what they cover
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile \
-	    --no-loadscope-reorder --cov --cov-report=term
+test: $(VENV)/dev.stamp ## Run the tests; from Python 3.12 on, where it costs little, measure what they cover
+	$(PYTEST) $$($(BIN)/python -c 'import sys; print("--cov" * (sys.version_info >= (3, 12)))')
+
+test-long: $(VENV)/dev.stamp ## Run what takes long: kills again and again, Spark, schedules, large shops; half an hour
+	$(PYTEST) -m long
 
 check: $(VENV)/dev.stamp ## Lint, format, types, layers, sizes, dead code, what is deployed
 	$(BIN)/ruff check .

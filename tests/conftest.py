@@ -20,12 +20,9 @@ from tests.servers import postgres_server, redis_server
 from tests.shared import made_once
 from tests.small_shop import make_shop
 from tests.trained import train
-from tests.untraced import rest_while_sql_is_written
 
 settings.register_profile("recomart", deadline=None, max_examples=50)
 settings.load_profile("recomart")
-if sys.version_info < (3, 12):
-    rest_while_sql_is_written()
 
 LONGEST = (
     "engines/test_same_on_every_engine.py",
@@ -59,6 +56,25 @@ class NoPandas:
 
 NO_PANDAS = NoPandas()
 sys.meta_path.insert(0, NO_PANDAS)
+
+
+class TellsAtOnce:
+    """Prints a failure when it is seen: a run that is ended from outside prints no summary."""
+
+    def __init__(self, reporter):
+        self.reporter = reporter
+
+    def pytest_runtest_logreport(self, report):
+        if report.failed:
+            self.reporter.ensure_newline()
+            self.reporter.write_line(f"FAILED {report.nodeid}\n{report.longreprtext}")
+
+
+@pytest.hookimpl(trylast=True)  # after the reporter is there
+def pytest_configure(config):
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    if reporter and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(TellsAtOnce(reporter))
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from recomart.features.views import VIEWS
 from recomart.vocabulary import DAY_US, HOUR_US
 from tests.engines.shops import KEYS, MOMENTS, SHOPS, inputs_of
 
-ENGINES = ("postgres", "spark")
+ENGINES = ("postgres", pytest.param("spark", marks=pytest.mark.long))
 pytestmark = pytest.mark.usefixtures("pandas_allowed")
 
 
@@ -83,7 +83,7 @@ def test_the_random_shop_has_what_makes_engines_differ(duckdb_engine):
     assert any(ord(c) > 0xFFFF for user in events["user_id"].to_pylist() for c in user)
 
 
-@pytest.mark.parametrize("engine", ["duckdb", "postgres", "spark"], indirect=True)
+@pytest.mark.parametrize("engine", ["duckdb", *ENGINES], indirect=True)
 def test_a_column_that_a_file_has_not_is_null(engine, tmp_path):
     files = {"new": {"a": ["y"], "b": [1.5]}, "old": {"a": ["x"]}}
     for name, rows in files.items():
@@ -99,7 +99,7 @@ def test_a_column_that_a_file_has_not_is_null(engine, tmp_path):
     assert rows.schema.types == [pa.string(), pa.float64(), pa.int32()]
 
 
-@pytest.mark.parametrize("engine", ["duckdb", "postgres", "spark"], indirect=True)
+@pytest.mark.parametrize("engine", ["duckdb", *ENGINES], indirect=True)
 def test_a_sum_is_of_the_type_that_was_promised(engine):
     told = engine.load("told", pa.table({"v": [1, 2, 3]}))
     sums = engine.stream(told.aggregate(n=(told.v > 1).sum(), total=told.v.sum())).read_all()
@@ -128,7 +128,7 @@ def newest_known(values, row):
     return best and best["v"]
 
 
-@pytest.mark.parametrize("engine", ["duckdb", "postgres", "spark"], indirect=True)
+@pytest.mark.parametrize("engine", ["duckdb", *ENGINES], indirect=True)
 def test_the_newest_value_known_is_found(engine):
     values, rows = values_and_rows(random.Random(5))
     tables = engine.load("asked", rows), engine.load("told", values)

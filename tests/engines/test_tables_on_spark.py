@@ -180,6 +180,7 @@ def manifests(bench, names):
     return [manifest.model_dump(exclude={"created_at"}) for manifest in found]
 
 
+@pytest.mark.long
 def test_from_odd_files_to_pictures_every_stage_leaves_the_same_bytes(both):
     here, there = both(odd_files, FILES)
     for bench in (here, there):
@@ -235,6 +236,7 @@ def test_an_executor_that_is_killed_is_done_without(both, spark_engine):
     assert not list(there.loaded.folder.rglob("parted-*"))
 
 
+@pytest.mark.long
 def test_an_odd_shop_is_prepared_to_the_same_bytes_and_so_is_a_day_that_comes_later(both):
     prolonged = PreparationSettings(session_gap_minutes=2000)
     here, there = both(odd_shop, SHOP.model_copy(update={"preparation": prolonged}))

@@ -40,6 +40,7 @@ def acknowledged(said):
     return [event_id for _, event_id, _, _ in lines]
 
 
+@pytest.mark.long
 def test_killed_again_and_again_it_loses_nothing_acknowledged_and_doubles_nothing(tmp_path):
     path, rng, seq = tmp_path / "events.sqlite", random.Random(7), 0
     for number in range(KILLS):

@@ -22,7 +22,9 @@ from tests.erased import (
 from tests.trained import answers, copy_of, settings_of, users_of
 
 
-@pytest.mark.parametrize("user", [PLAIN, NASTY, "any"])
+@pytest.mark.parametrize(
+    "user", [NASTY, *(pytest.param(one, marks=pytest.mark.long) for one in (PLAIN, "any"))]
+)
 def test_who_is_erased_is_nowhere_and_nobody_else_lost_anything(erasing_shop, tmp_path, user):
     loaded = copy_of(erasing_shop, tmp_path)
     one, *others = random.sample(users_of(loaded)[:-1], 4)
@@ -74,5 +76,6 @@ def test_after_it_the_pipeline_runs_and_the_champion_answers(erasing_shop, tmp_p
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that kills")
+@pytest.mark.long
 def test_killed_at_any_moment_and_started_again_it_ends_the_same(erasing_shop, tmp_path, preloaded):
     kill_often(erasing_shop, tmp_path, 5, [preloaded])

@@ -216,6 +216,7 @@ def test_half_of_the_second_window_calibrates_and_the_ranker_never_sees_it(shop)
     assert calibrated.n_users == len(lists)
 
 
+@pytest.mark.long
 def test_a_shop_too_small_for_a_ranker_is_served_all_the_same(tmp_path, shop_files):
     (tmp_path / "shop").symlink_to(shop_files.folder, target_is_directory=True)
     text = SETTINGS.replace("serve: cascade", "serve: auto")

@@ -62,7 +62,7 @@ def where_else(loaded, user):
     return {place for place, text in texts_elsewhere(loaded) if wanted.search(text)}
 
 
-@pytest.mark.parametrize("user", [PLAIN, NASTY])
+@pytest.mark.parametrize("user", [NASTY, pytest.param(PLAIN, marks=pytest.mark.long)])
 def test_who_is_erased_is_nowhere_in_bucket_redis_and_postgresql(moved, user):
     others = users_of(moved)[:3]
     stood, lists = where_else(moved, user), answers(moved, 1, others)

@@ -86,6 +86,7 @@ def test_another_fault_stays_what_it_is():
         raise KeyError("mug")
 
 
+@pytest.mark.long
 def test_a_clock_that_goes_back_loses_nothing(loaded, tmp_path, expected):
     run(loaded, DATA[:2])
     command = [sys.executable, "-c", BACK, str(tmp_path), *DATA]

@@ -181,6 +181,7 @@ def test_what_did_not_answer_is_asked_again_and_each_attempt_is_kept(server, flo
     assert [(one.stage, one.outcome) for one in attempts] == [("ingest", "failed")] * 2
 
 
+@pytest.mark.long
 def test_a_stage_that_takes_too_long_is_ended_and_the_record_says_so(server, flow, loaded):
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes calls, and says nothing
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
@@ -208,6 +209,7 @@ def test_a_second_writer_fails_at_once_and_harms_nothing(server, flow, loaded):
     assert open_lake(loaded).names() == []
 
 
+@pytest.mark.long
 def test_killed_at_random_it_ends_with_the_same_bytes_and_no_run_is_left_running(
     server, flow, loaded, tmp_path_factory, shop_files
 ):
@@ -240,6 +242,7 @@ def undisturbed(folder, shop_files):
     return loaded
 
 
+@pytest.mark.long
 def test_a_schedule_brings_its_server_runs_by_it_and_ends_well(server, loaded):
     environment = {**server.environment, "PREFECT_RUNNER_POLL_FREQUENCY": "1"}
     del environment["PREFECT_API_URL"]

@@ -15,6 +15,7 @@ RETAILROCKET = SHARED / "retailrocket"
 
 
 @pytest.mark.skipif(not RETAILROCKET.is_dir(), reason="RetailRocket's files are not beside it")
+@pytest.mark.long
 def test_retailrocket_goes_through_with_its_category_tree(tmp_path):
     text = template_text("retailrocket", data=RETAILROCKET.as_posix())
     (tmp_path / "recomart.yaml").write_text(text, encoding="utf-8")

@@ -229,6 +229,7 @@ def test_a_null_threshold_switches_its_reason_off(shop):
     assert all("is null" in one.says for one in decision.reasons)
 
 
+@pytest.mark.long
 def test_asked_for_it_trains_whatever_the_reasons_and_waits_where_another_is_held(shop):
     loaded = settings_of(shop)
     lake, making = open_lake(loaded), Making(key="k", stage="promote", run_id="r")
@@ -294,6 +295,7 @@ retrain(load_settings(Path(sys.argv[1]), environment={}))
 """
 
 
+@pytest.mark.long
 def test_killed_after_the_decision_the_next_one_trains(shop):
     users, items = people_of(shop)
     bring(shop, [(u, i, "view", n) for n, u in enumerate(users) for i in items[:20]])

@@ -63,6 +63,7 @@ def test_a_run_leaves_a_record_and_stage_logs(loaded):
     assert " - ingestion - INFO - Ingested " in (logs / "ingestion.log").read_text()
 
 
+@pytest.mark.long
 def test_the_same_input_gives_the_same_versions_in_another_place(loaded, tmp_path):
     run(loaded)
     other = tmp_path / "other"
@@ -160,6 +161,7 @@ os.link = counted
 """
 
 
+@pytest.mark.long
 def test_killed_again_and_again_it_still_ends_with_the_same_bytes(
     loaded, tmp_path, reference, pandas_allowed
 ):
@@ -177,7 +179,9 @@ def test_killed_again_and_again_it_still_ends_with_the_same_bytes(
     assert {name: found[name] for name in expected} == expected
 
 
-@pytest.mark.parametrize("share", [0.15, 0.4, 0.6, 0.8])
+@pytest.mark.parametrize(
+    "share", [0.4, *(pytest.param(at, marks=pytest.mark.long) for at in (0.15, 0.6, 0.8))]
+)
 def test_a_killed_run_goes_on_to_the_same_bytes(loaded, tmp_path, share, reference, pandas_allowed):
     seconds, expected = reference
     command = [sys.executable, "-c", RUN, str(tmp_path)]

@@ -69,7 +69,7 @@ def test_a_run_is_named_by_the_beginning_of_its_id(runs):
         runs.get("2")  # the beginning of both
 
 
-@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("which", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_an_old_run_done_again_gives_the_same_bytes(shop, runs, which):
     found = reproduce(shop, runs.all()[which])
 
@@ -78,6 +78,7 @@ def test_an_old_run_done_again_gives_the_same_bytes(shop, runs, which):
     assert not list(shop.path(shop.settings.paths.cache).glob(f"{PLACE}*"))
 
 
+@pytest.mark.long
 def test_a_changed_figure_is_found_by_doing_the_run_again(shop, runs):
     record = runs.get("last")
     record.settings["evaluation"]["bootstrap"] = 102
@@ -204,6 +205,7 @@ def test_the_git_of_a_hook_is_not_taken_for_the_shop_s_own(tmp_path, monkeypatch
     assert commit_of(tmp_path) is None
 
 
+@pytest.mark.long
 def test_a_run_of_older_code_is_done_again_with_it(old_code, loaded):
     words = ("-s", loaded.folder, "reproduce", "last")
     now = call(old_code, *words, check=False)

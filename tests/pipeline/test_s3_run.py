@@ -142,6 +142,7 @@ run(load_settings(Path(sys.argv[1]), environment={}), ["ingest", "validate", "pr
 """
 
 
+@pytest.mark.long
 def test_a_run_that_is_killed_at_its_uploads_goes_on_to_the_same_bytes(open_shop, reference):
     loaded = open_shop()
     for count, when in ((9, "after"), (25, "before")):

@@ -3,17 +3,14 @@
 import pytest
 
 from tests.servers import nats_server, rabbitmq_server
-from tests.stream.senders import Kafka, Nats, Rabbit, Redis
+from tests.stream.senders import Kafka, Nats, Rabbit, Redis, kafka_cluster
 
 
 @pytest.fixture(scope="session")
-def kafka_cluster():
-    """Give a producer in whose process a cluster lives that speaks Kafka's protocol, and where."""
-    from confluent_kafka import Producer
-
-    producer = Producer({"bootstrap.servers": "-", "test.mock.num.brokers": 1, "log_level": 0})
-    [broker] = producer.list_topics(timeout=10).brokers.values()
-    return producer, f"{broker.host}:{broker.port}"
+def kafka_address():
+    """Where a cluster listens that speaks Kafka's protocol."""
+    with kafka_cluster() as (_, address):
+        yield address
 
 
 @pytest.fixture(scope="session")
@@ -29,8 +26,8 @@ def rabbitmq_url():
 
 
 @pytest.fixture
-def kafka(kafka_cluster):
-    return Kafka(kafka_cluster)
+def kafka(kafka_address):
+    return Kafka(kafka_address)
 
 
 @pytest.fixture(params=["kafka", "redis", "nats", "rabbitmq"])

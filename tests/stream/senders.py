@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 import time
+from contextlib import contextmanager
+from functools import cached_property
 from uuid import uuid4
 
 from recomart.settings import StreamSettings
@@ -19,6 +23,20 @@ print(f"{broker.host}:{broker.port}", flush=True)
 input()
 """
 """Be a cluster until there is input; say where."""
+
+
+@contextmanager
+def kafka_cluster():
+    """Run one until the block ends; give its process, and where it listens.
+
+    Not in ours: its thread ends for good when a signal reaches it, as `seteuid` sends to all.
+    """
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", CLUSTER], **pipes) as process:
+        try:
+            yield process, process.stdout.readline().decode().strip()
+        finally:
+            process.kill()
 
 
 def told(number, **changes):
@@ -38,11 +56,15 @@ class Sender:
 
 
 class Kafka(Sender):
-    """Through the producer in whose process the mock cluster lives."""
-
-    def __init__(self, cluster, topic=None):
-        self.producer, address = cluster
+    def __init__(self, address, topic=None):
+        self.address = address
         super().__init__(f"kafka://{address}", topic)
+
+    @cached_property
+    def producer(self):
+        from confluent_kafka import Producer
+
+        return Producer({"bootstrap.servers": self.address})
 
     def publish(self, bodies, **where):
         for body in bodies:

@@ -1,7 +1,5 @@
 """What holds for every broker: order, nothing given up before it is done, honest errors."""
 
-import subprocess
-import sys
 import time
 from contextlib import closing
 
@@ -17,7 +15,7 @@ from recomart.settings import StreamSettings
 from recomart.stream.base import Begin
 from recomart.stream.brokers import open_broker
 from tests.servers import free_port, redis_server
-from tests.stream.senders import CLUSTER, Kafka, Nats, Redis
+from tests.stream.senders import Kafka, Nats, Redis, kafka_cluster
 
 HAVE_POSITIONS = pytest.mark.parametrize("sender", ["kafka", "redis", "nats"], indirect=True)
 """A queue of RabbitMQ forgets what was acknowledged."""
@@ -206,14 +204,11 @@ def test_messages_that_kafka_lets_go_while_we_wait_end_the_connection(kafka):
 
 
 def test_a_kafka_that_goes_away_is_told():
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, "-c", CLUSTER], **pipes) as cluster:
-        address = cluster.stdout.readline().decode().strip()
-        with opened(Kafka((None, address), "events")) as broker:
+    with kafka_cluster() as (cluster, address), opened(Kafka(address, "events")) as broker:
+        taken(broker, 1)
+        cluster.kill()
+        with pytest.raises(StoreUnavailableError, match="Kafka at"):
             taken(broker, 1)
-            cluster.kill()
-            with pytest.raises(StoreUnavailableError, match="Kafka at"):
-                taken(broker, 1)
 
 
 def test_a_topic_that_is_not_there_yet_is_waited_for(kafka, monkeypatch):

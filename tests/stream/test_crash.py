@@ -8,6 +8,8 @@ import random
 from threading import Event as Flag
 from threading import Thread
 
+import pytest
+
 from recomart.pipeline import run
 from tests.stream.senders import told
 from tests.stream.shops import Shop, killed, until
@@ -48,6 +50,7 @@ def until_it_commits(shop, process):
     until(lambda: process.poll() is not None or version() > before, "a commit")
 
 
+@pytest.mark.long
 def test_killed_again_and_again_it_loses_nothing_and_doubles_nothing(tmp_path, kafka):
     shop, rng = Shop(tmp_path, kafka, batch=100, commit_s=0.05), random.Random(7)
     with Publishing(kafka) as publishing:

@@ -71,6 +71,7 @@ def test_what_is_posted_is_known_at_once_and_in_the_lake_once(folder, sender):
     assert shop.ids() == sorted(one["event_id"] for one in answers[0]["events"])
 
 
+@pytest.mark.long
 def test_while_the_broker_is_away_lists_go_on_and_no_acknowledged_event_is_lost(folder, tmp_path):
     port = free_port()
     shop = Shop(folder, Redis(f"redis://127.0.0.1:{port}/0"), publish="true")
@@ -117,6 +118,7 @@ def missing(load, shop):
     return set(load.acknowledged) - set(shop.ids())
 
 
+@pytest.mark.long
 def test_workers_are_killed_again_and_again_and_no_acknowledged_event_is_lost(folder, kafka):
     shop, rng = Shop(folder, kafka, publish="true"), random.Random(7)
     with serving(folder) as served, shop.process():

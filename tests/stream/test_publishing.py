@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from contextlib import closing, contextmanager
 from urllib.parse import urlsplit
@@ -25,7 +23,7 @@ from recomart.stream.redis import RedisProducer
 from recomart.vocabulary import EVENT_TYPES
 from tests.chaos.served import Proxy
 from tests.servers import free_port, redis_server
-from tests.stream.senders import CLUSTER, Kafka, Rabbit, Redis
+from tests.stream.senders import Kafka, Rabbit, Redis, kafka_cluster
 from tests.stream.shops import Shop, until
 
 NOW_US = 1_800_000_000_000_000
@@ -134,14 +132,8 @@ def test_a_broker_that_hangs_is_not_waited_for(sender):
 
 
 def test_a_kafka_that_hangs_is_not_waited_for():
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, "-c", CLUSTER], **pipes) as cluster:
-        address = cluster.stdout.readline().decode().strip()
-        try:
-            sender = Kafka((None, address), "events")
-            hold_to_patience(sender, lambda: stop(cluster))
-        finally:  # one that is stopped would never end
-            cluster.kill()
+    with kafka_cluster() as (cluster, address):
+        hold_to_patience(Kafka(address, "events"), lambda: stop(cluster))
 
 
 def stop(process):
