@@ -150,18 +150,37 @@ def answered(http, expr):
     return [one for one in told["data"]["result"] if one["value"][1] != "NaN"]
 
 
+def asked(panel, shop):
+    """What a panel asks where a shop is chosen, as Grafana puts it."""
+    exprs = [target["expr"].replace("$__rate_interval", "10s") for target in panel["targets"]]
+    return [expr.replace("$shop", shop) for expr in exprs]
+
+
 def test_every_panel_is_answered(watched):
     _, _, http = watched
     silent = {}
     for path in BOARDS:
         for panel in board_of(path)["panels"]:
-            for target in panel["targets"]:
-                expr = target["expr"].replace("$__rate_interval", "10s")
+            for expr in asked(panel, ".*"):
                 if not answered(http, expr):
                     silent.setdefault(panel["title"], []).append(expr)
 
     assert set(silent) <= set(ONLY_AFTER), silent
     assert all(len(queries) == 1 for queries in silent.values())
+
+
+def test_a_panel_tells_of_the_shop_that_is_chosen(watched):
+    _, _, http = watched
+    boards = [board_of(path) for path in BOARDS if path.stem != "recomart-system"]
+    panels = [panel for board in boards for panel in board["panels"]]
+    told = [one for panel in panels for e in asked(panel, "another") for one in answered(http, e)]
+
+    assert {one["value"][1] for one in told} <= {"0"}  # of a count of what there is not
+    assert len(told) == 1
+    for board in boards:
+        [chosen] = board["templating"]["list"]
+        assert (chosen["name"], chosen["includeAll"], chosen["allValue"]) == ("shop", True, ".*")
+        assert "recomart_model_info" in chosen["query"]["query"]
 
 
 def test_every_rule_is_healthy_and_no_alert_for_failures_is_pending(watched):
