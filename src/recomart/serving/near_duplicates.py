@@ -42,27 +42,39 @@ def near_duplicates(
     n_words, n_variants = (pc.count_substring(forms.dictionary, mark) for mark in (" ", _VARIANT))
     tells = pc.subtract(n_words, n_variants).to_numpy()
     codes = forms.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    alone = codes * (int(categories.max(initial=0)) + 2) + categories + 1
-    _, place, count = np.unique(alone, return_inverse=True, return_counts=True)
-    is_one = (count[place] > 1) & (tells[codes] >= FEWEST_WORDS)
+    telling = np.flatnonzero(tells[codes] >= FEWEST_WORDS)
+    alike = (codes * (int(categories.max(initial=0)) + 2) + categories + 1)[telling]
+    _, place, count = np.unique(alike, return_inverse=True, return_counts=True)
+    is_one = count[place] > 1
     if not is_one.any():
         return None
     groups = np.full(len(codes), -1, dtype=np.int32)
-    groups[is_one] = np.unique(place[is_one], return_inverse=True)[1]
+    groups[telling[is_one]] = np.unique(place[is_one], return_inverse=True)[1]
     return groups
 
 
 def _forms(titles: pa.Array, variant_words: frozenset[str]) -> pa.Array:
     """Return what must be equal of each title: its words, each behind a space, variants starred.
 
-    Words are brought into form once each, not once a title: that is what makes it fast.
+    Pieces are brought into form once each, not once a title, and plain words all together: that is
+    what makes it fast.
     """
     pieces = pc.split_pattern(pc.fill_null(titles.cast(pa.string()), ""), " ")
     flat = pieces.flatten().dictionary_encode()
-    told = [_form(piece, variant_words) for piece in flat.dictionary.to_pylist()]
-    forms = pa.array(told, pa.string())
+    is_plain = pc.ascii_is_alnum(flat.dictionary)
+    others = flat.dictionary.filter(pc.invert(is_plain)).to_pylist()
+    told = pa.array([_form(piece, variant_words) for piece in others], pa.string())
+    forms = pc.replace_with_mask(_plain(flat.dictionary, variant_words), pc.invert(is_plain), told)
     together = pa.ListArray.from_arrays(pieces.offsets, forms.take(flat.indices))
     return pc.binary_join(together, "")
+
+
+def _plain(words: pa.Array, variant_words: frozenset[str]) -> pa.Array:
+    """Bring words of ASCII's letters and digits into form."""
+    lower = pc.ascii_lower(words)
+    variants = pa.array(sorted(variant_words), pa.string())
+    spaced = pc.binary_join_element_wise("", lower, " ")
+    return pc.if_else(pc.is_in(lower, value_set=variants), _VARIANT, spaced)
 
 
 def _folded(text: str) -> str:
@@ -71,10 +83,5 @@ def _folded(text: str) -> str:
 
 def _form(piece: str, variant_words: frozenset[str]) -> str:
     """Return the form of what stands between two spaces: none, one word, or several."""
-    if piece.isascii() and piece.isalnum():  # one plain word, as most are
-        return _starred(piece.lower(), variant_words)
-    return "".join(_starred(word, variant_words) for word in _WORD.findall(_folded(piece)))
-
-
-def _starred(word: str, variant_words: frozenset[str]) -> str:
-    return _VARIANT if word in variant_words else f" {word}"
+    words = _WORD.findall(_folded(piece))
+    return "".join(_VARIANT if word in variant_words else f" {word}" for word in words)
