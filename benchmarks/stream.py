@@ -227,7 +227,7 @@ def _until_changed(
 def kills(_: Path) -> dict[str, object]:
     """Kill the consumer again and again: see tests/stream/test_crash.py."""
     command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider"]
-    command += ["-o", "faulthandler_timeout=0", "tests/stream/test_crash.py"]
+    command += ["-m", "", "-o", "faulthandler_timeout=0", "tests/stream/test_crash.py"]
     told_of = {**os.environ, "RECOMART_KILLS": str(N_KILLS)}
     done = subprocess.run(command, env=told_of, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -26,6 +26,7 @@ from recomart.serving.shortcut import Shortcut
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from fastapi.telemetry import TelemetryConfig
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.routing import BaseRoute
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from recomart.serving.service import Service
     from recomart.serving.shortcut import Door
     from recomart.settings import ServingSettings
+
+NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+"""FastAPI's own would stand beside `traces` and `request_metrics`, and looks around each time."""
 
 
 def create_app(service: Service, settings: ServingSettings) -> FastAPI:
@@ -51,6 +55,7 @@ def create_app(service: Service, settings: ServingSettings) -> FastAPI:
         docs_url=None,  # these pages would bring scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=NO_TELEMETRY,
     )
     doors = Doors(service)
     _add_routes(app, doors)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import anyio
@@ -274,11 +275,16 @@ def _is_open(path: str) -> bool:
 
 def _hold_to_local_name(host: bytes) -> None:
     """Without keys, answer to this machine's own names: a page elsewhere may borrow another."""
-    name = host.decode("latin-1").lower()
-    name = name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
-    if not is_loopback(name):
+    if not _is_local(host):
         raise RequestError(
             403,
             "Without API keys only localhost is answered to.",
             remedy="Ask for http://127.0.0.1, or make a key: `recomart keys create`.",
         )
+
+
+@lru_cache(maxsize=64)
+def _is_local(host: bytes) -> bool:
+    name = host.decode("latin-1").lower()
+    name = name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
+    return is_loopback(name)
