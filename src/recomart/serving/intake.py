@@ -174,7 +174,7 @@ class Intake:
                     self._told_lag(time.time() - events[0].arrived_us / 1e6)
             else:
                 self.is_caught_up.set()
-                time.sleep(POLL_S)  # a flag's wait costs twice as much
+                time.sleep(POLL_S)  # a flag's wait costs a third more
 
 
 def _newest(path: Path) -> int:
