@@ -169,7 +169,7 @@ if os.geteuid() == 0:
 found = found_in(shop)["lake folder"]
 print(json.dumps({"is_wrong": not found.ok, "found": found.found}))
 """
-"""Not in our process: a change of user reaches the threads of others by a signal."""
+"""Not in our process: a change of user disturbs the threads that others have there."""
 
 
 @pytest.mark.skipif(os.name == "nt", reason="rights are other things there")

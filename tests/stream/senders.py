@@ -29,7 +29,7 @@ input()
 def kafka_cluster():
     """Run one until the block ends; give its process, and where it listens.
 
-    Not in ours: its thread ends for good when a signal reaches it, as `seteuid` sends to all.
+    Not in ours: it does not outlive a `seteuid` there, and then lets nobody end well.
     """
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen([sys.executable, "-c", CLUSTER], **pipes) as process:
