@@ -31,7 +31,7 @@ from recomart.stream.metrics import Unmeasured
 from tests.chaos.served import serving
 from tests.events.made import event
 from tests.servers import nats_server, rabbitmq_server, redis_server
-from tests.stream.senders import Kafka, Nats, Rabbit, Redis
+from tests.stream.senders import Kafka, Nats, Rabbit, Redis, kafka_cluster
 from tests.stream.shops import Shop, until
 from tests.trained import copy_of, train
 
@@ -83,12 +83,8 @@ def be_cluster(n: int) -> None:
 @contextmanager
 def full_kafka(n: int) -> Iterator[Kafka]:
     """Give a cluster that holds n messages."""
-    command = [sys.executable, "-m", "benchmarks.stream", "--cluster", str(n)]
-    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, **pipes) as process:
-        address = process.stdout.readline() if process.stdout else ""
-        yield Kafka((None, address.strip()), "events")
-        process.communicate("")
+    with kafka_cluster("-m", "benchmarks.stream", "--cluster", str(n)) as (_, address):
+        yield Kafka(address, "events")
 
 
 @contextmanager

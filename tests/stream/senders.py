@@ -26,13 +26,16 @@ input()
 
 
 @contextmanager
-def kafka_cluster():
+def kafka_cluster(*words):
     """Run one until the block ends; give its process, and where it listens.
+
+    words  for Python: what is a cluster, and says where; by default an empty one
 
     Not in ours: it does not outlive a `seteuid` there, and then lets nobody end well.
     """
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, "-c", CLUSTER], **pipes) as process:
+    command = [sys.executable, *(words or ("-c", CLUSTER))]
+    with subprocess.Popen(command, **pipes) as process:
         try:
             yield process, process.stdout.readline().decode().strip()
         finally:

@@ -61,10 +61,10 @@ def _forms(titles: pa.Array, variant_words: frozenset[str]) -> pa.Array:
     """
     pieces = pc.split_pattern(pc.fill_null(titles.cast(pa.string()), ""), " ")
     flat = pieces.flatten().dictionary_encode()
-    is_plain = pc.ascii_is_alnum(flat.dictionary)
-    others = flat.dictionary.filter(pc.invert(is_plain)).to_pylist()
+    is_other = pc.invert(pc.ascii_is_alnum(flat.dictionary))
+    others = flat.dictionary.filter(is_other).to_pylist()
     told = pa.array([_form(piece, variant_words) for piece in others], pa.string())
-    forms = pc.replace_with_mask(_plain(flat.dictionary, variant_words), pc.invert(is_plain), told)
+    forms = pc.replace_with_mask(_plain(flat.dictionary, variant_words), is_other, told)
     together = pa.ListArray.from_arrays(pieces.offsets, forms.take(flat.indices))
     return pc.binary_join(together, "")
 
